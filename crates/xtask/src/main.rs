@@ -1,0 +1,2 @@
+//! Every developer command, one place.
+fn main() {}
