@@ -1,0 +1,252 @@
+//! The signer's own requests and answers. All JSON; errors are [`Problem`] documents (RFC 9457).
+
+use crate::{FileUuid, PublicKey, policy::UploadPolicy};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Paths of the signer's own surface.
+pub mod paths {
+    /// Issues an upload credential.
+    pub const UPLOAD_CREDENTIALS: &str = "/v1/upload-credentials";
+    /// Tells the upload policy.
+    pub const UPLOAD_POLICY: &str = "/v1/upload-policy";
+    /// Confirms an upload.
+    pub const UPLOADS_CONFIRM: &str = "/v1/uploads/confirm";
+    /// Below it lies the REST API, same paths and bodies.
+    pub const UPLOADCARE: &str = "/v1/uploadcare";
+}
+
+/// Which of the two upload credentials. Source: Upload API, Authentication.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CredentialKind {
+    /// A JSON Web Token, limited in time, endpoints and operations. The default.
+    #[default]
+    Jwt,
+    /// The deprecated pair of signature and expiry, for SDKs that know nothing else. Not limited in operations.
+    Signature,
+}
+
+/// Body of `POST /v1/upload-credentials`; everything may be left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CredentialRequest {
+    /// Seconds the credential should live; capped by the policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<u32>,
+    /// How many files it should be good for; capped by the policy. JWT only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operations: Option<u32>,
+    /// Endpoints it should open, like `/base/` or `/multipart/*`; narrowed by the policy. JWT only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Vec<String>>,
+    /// On whose behalf, in the caller's own words; goes into the log, at most 64 characters.
+    #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<String>,
+    /// Which credential.
+    pub kind: CredentialKind,
+}
+
+/// An upload credential: what lets a browser upload, for a while. Its `Debug` shows no secret.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Credential {
+    /// Goes into `Authorization: Bearer`.
+    Jwt {
+        /// The token.
+        token: String,
+    },
+    /// Goes into the form fields `signature` and `expire`.
+    Signature {
+        /// 64 hexadecimal digits.
+        signature: String,
+        /// Unix seconds.
+        expire: u64,
+    },
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Jwt { .. } => "Jwt([redacted])",
+            Self::Signature { .. } => "Signature([redacted])",
+        })
+    }
+}
+
+/// Answer of `POST /v1/upload-credentials`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssuedCredential {
+    /// The credential.
+    #[serde(flatten)]
+    pub credential: Credential,
+    /// The project it opens.
+    pub public_key: PublicKey,
+    /// Unix seconds; not good from then on.
+    pub expires_at: u64,
+    /// Unix seconds on the signer's clock, so that a browser with a wrong clock knows how long it has.
+    pub server_time: u64,
+    /// How many files it is good for; absent when not limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operations: Option<u32>,
+    /// What may be uploaded with it.
+    #[serde(default)]
+    pub policy: UploadPolicy,
+}
+
+/// Body of `POST /v1/uploads/confirm`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfirmRequest {
+    /// The uploaded file.
+    pub uuid: FileUuid,
+}
+
+/// Answer of `POST /v1/uploads/confirm`: the file's truth, read by the signer from the REST API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmed {
+    /// The file.
+    pub uuid: FileUuid,
+    /// Bytes, as the service counts them.
+    pub size: u64,
+    /// The media type: as detected from the bytes where the service tells, else as declared.
+    pub mime_type: String,
+    /// Is it kept beyond 24 hours?
+    pub stored: bool,
+    /// A signed statement of the above for the application's server, where the signer issues such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<String>,
+}
+
+/// What kind of problem, stable over versions. As `type` it travels as `urn:updock:problem:<name>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProblemKind {
+    /// The request cannot be read.
+    BadRequest,
+    /// No credential, or one we do not know.
+    Unauthenticated,
+    /// The caller is known and may not do this.
+    Forbidden,
+    /// There is nothing at this address.
+    NotFound,
+    /// The address exists, the method does not.
+    MethodNotAllowed,
+    /// The body is too large.
+    TooLarge,
+    /// The body has a wrong media type.
+    UnsupportedMediaType,
+    /// The file does not keep the upload policy.
+    PolicyViolation,
+    /// Too many requests.
+    Throttled,
+    /// Uploadcare cannot be reached or answered with nonsense.
+    UpstreamUnavailable,
+    /// Uploadcare took too long.
+    UpstreamTimeout,
+    /// Uploadcare refused the signer's own key.
+    UpstreamRefused,
+    /// Our own fault.
+    Internal,
+    /// We cannot take this request now.
+    Unavailable,
+}
+
+impl ProblemKind {
+    const TABLE: &[(Self, &'static str, u16, &'static str)] = &[
+        (Self::BadRequest, "bad-request", 400, "The request cannot be read"),
+        (Self::Unauthenticated, "unauthenticated", 401, "Who is calling?"),
+        (Self::Forbidden, "forbidden", 403, "Not granted"),
+        (Self::NotFound, "not-found", 404, "Nothing here"),
+        (Self::MethodNotAllowed, "method-not-allowed", 405, "Method not allowed"),
+        (Self::TooLarge, "too-large", 413, "The request is too large"),
+        (Self::UnsupportedMediaType, "unsupported-media-type", 415, "Unsupported media type"),
+        (Self::PolicyViolation, "policy-violation", 422, "The file does not keep the upload policy"),
+        (Self::Throttled, "throttled", 429, "Too many requests"),
+        (Self::Internal, "internal", 500, "Internal error"),
+        (Self::UpstreamUnavailable, "upstream-unavailable", 502, "Uploadcare cannot be reached"),
+        (Self::UpstreamRefused, "upstream-refused", 502, "Uploadcare refused the signer's key"),
+        (Self::Unavailable, "unavailable", 503, "Not available right now"),
+        (Self::UpstreamTimeout, "upstream-timeout", 504, "Uploadcare took too long"),
+    ];
+
+    fn row(self) -> &'static (Self, &'static str, u16, &'static str) {
+        Self::TABLE.iter().find(|row| row.0 == self).unwrap_or(&Self::TABLE[9])
+    }
+
+    /// The `type` member.
+    pub fn uri(self) -> String {
+        format!("urn:updock:problem:{}", self.row().1)
+    }
+
+    /// The HTTP status.
+    pub fn status(self) -> u16 {
+        self.row().2
+    }
+
+    /// The `title` member.
+    pub fn title(self) -> &'static str {
+        self.row().3
+    }
+}
+
+/// A problem document. Source: RFC 9457.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Stable, see [`ProblemKind::uri`].
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The same for every problem of a kind.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// One plain sentence about this very problem, with a next step.
+    pub detail: String,
+    /// The request, to find it in the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// The grant that would have been needed, like `files: full`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
+}
+
+impl Problem {
+    /// A problem of a kind with its sentence.
+    pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
+        Self {
+            kind: kind.uri(),
+            title: kind.title().to_owned(),
+            status: kind.status(),
+            detail: detail.into(),
+            request_id: None,
+            missing: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credential_travels_flat_and_shows_no_secret() {
+        let json =
+            r#"{"kind":"jwt","token":"abc","public_key":"demopublickey","expires_at":20,"server_time":10,"policy":{}}"#;
+        let issued: IssuedCredential = serde_json::from_str(json).unwrap();
+        assert_eq!(issued.credential, Credential::Jwt { token: "abc".into() });
+        assert_eq!(serde_json::to_string(&issued).unwrap(), json);
+        assert!(!format!("{issued:?}").contains("abc"));
+    }
+
+    #[test]
+    fn an_empty_request_asks_for_a_token() {
+        let request: CredentialRequest = serde_json::from_str("{}").unwrap();
+        assert_eq!(request.kind, CredentialKind::Jwt);
+        assert!(serde_json::from_str::<CredentialRequest>(r#"{"tll":3}"#).is_err());
+    }
+
+    #[test]
+    fn every_problem_kind_has_its_row() {
+        assert_eq!(ProblemKind::UpstreamTimeout.status(), 504);
+        assert_eq!(ProblemKind::Forbidden.uri(), "urn:updock:problem:forbidden");
+    }
+}
