@@ -1,0 +1,135 @@
+//! What goes out.
+
+use crate::FileKey;
+use std::ops::Range;
+use updock_types::Method;
+
+/// Something the driver must do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Send this request; report [`crate::Input::Progressed`] for its body and [`crate::Input::Answered`] once.
+    Send(Request),
+    /// Ask the page's own function for a credential; answer with [`crate::Answer::Credential`] or a failure.
+    AskPage {
+        /// To answer to.
+        request: RequestId,
+        /// For how many files it should be good.
+        operations: u32,
+    },
+    /// Break this request off. It needs no answer any more.
+    Abort(RequestId),
+    /// The file's bytes are not needed again.
+    Release(FileKey),
+}
+
+/// Names a request of one engine; never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u32);
+
+/// An HTTP request, ready to send. No cookies, no headers but these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Its name.
+    pub id: RequestId,
+    /// Method.
+    pub method: Method,
+    /// Absolute, or relative to the page where the configuration is.
+    pub url: String,
+    /// The bearer token of an upload credential; absent on most requests, and never on part URLs.
+    pub bearer: Option<Secret>,
+    /// Body.
+    pub body: Body,
+    /// How to read its answer, with [`crate::read_reply`].
+    pub expects: Expect,
+}
+
+/// A text that `Debug` does not show.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// A request's body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// None.
+    Empty,
+    /// `multipart/form-data`.
+    Form(Vec<FormField>),
+    /// A slice of a file, as it is.
+    Bytes {
+        /// Whose bytes.
+        file: FileKey,
+        /// Which bytes.
+        range: Range<u64>,
+        /// The `Content-Type`.
+        media_type: String,
+    },
+    /// `application/json`.
+    Json(String),
+}
+
+impl Body {
+    /// Bytes of files in it.
+    pub fn file_bytes(&self, size_of: impl Fn(FileKey) -> u64) -> u64 {
+        match self {
+            Self::Empty | Self::Json(_) => 0,
+            Self::Bytes { range, .. } => range.end - range.start,
+            Self::Form(fields) => fields
+                .iter()
+                .map(|field| match &field.value {
+                    FormValue::File { file, .. } => size_of(*file),
+                    FormValue::Text(_) | FormValue::Secret(_) => 0,
+                })
+                .sum(),
+        }
+    }
+}
+
+/// One field of a form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormField {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: FormValue,
+}
+
+/// The value of a form's field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FormValue {
+    /// A text.
+    Text(String),
+    /// A text that must not show.
+    Secret(Secret),
+    /// A whole file.
+    File {
+        /// Whose bytes.
+        file: FileKey,
+        /// The name to send.
+        name: String,
+        /// The `Content-Type` of the part; empty when unknown.
+        media_type: String,
+    },
+}
+
+/// What a request's answer should hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expect {
+    /// `POST /base/`: the UUID under this form field's name.
+    Uploaded(String),
+    /// `POST /multipart/start/`.
+    Started,
+    /// A part's `PUT`: an empty success.
+    PartStored,
+    /// `POST /multipart/complete/` and `GET /info/`.
+    Facts,
+    /// The signer's credential.
+    Credential,
+    /// The signer's confirmation.
+    Confirmed,
+}

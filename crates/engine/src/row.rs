@@ -1,0 +1,221 @@
+//! What the interface shows: immutable, cheap to keep and to compare.
+
+use crate::Millis;
+use std::sync::Arc;
+use updock_types::{FileUuid, policy::Refusal};
+
+/// Names a file of one engine; never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileKey(pub u32);
+
+/// One file as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Its key.
+    pub key: FileKey,
+    /// As the person knows it.
+    pub name: Arc<str>,
+    /// Bytes.
+    pub size: u64,
+    /// Empty when unknown.
+    pub media_type: Arc<str>,
+    /// Bytes sent; never falls, never passes `size`.
+    pub sent: u64,
+    /// Where it is.
+    pub state: RowState,
+}
+
+impl Row {
+    /// 0 to 100, whole; 100 only when every byte has left.
+    pub fn percent(&self) -> u8 {
+        if self.size == 0 {
+            return 0;
+        }
+        u8::try_from(u128::from(self.sent) * 100 / u128::from(self.size)).unwrap_or(100)
+    }
+}
+
+/// Where a file is. Source: house plan, The way of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RowState {
+    /// Its facts are being gathered.
+    Reading,
+    /// Rules are being checked.
+    Checking,
+    /// The policy refuses it; nothing was sent.
+    Rejected(Refusal),
+    /// Waits for a command.
+    Ready,
+    /// Waits for its turn.
+    Queued,
+    /// Bytes are leaving.
+    Uploading,
+    /// A person paused it.
+    Paused,
+    /// Something must come first.
+    Waiting(WaitReason),
+    /// Something failed; it goes on at `at`.
+    Retrying {
+        /// Which attempt comes next, from 2.
+        attempt: u32,
+        /// When.
+        at: Millis,
+        /// What failed.
+        cause: Cause,
+    },
+    /// Every byte has left; the server is at work.
+    Processing,
+    /// It is on the server, with the size that was sent.
+    Done {
+        /// Its UUID.
+        uuid: FileUuid,
+        /// Is it kept beyond 24 hours?
+        stored: bool,
+        /// Did the signer confirm it?
+        confirmed: bool,
+        /// The signer's receipt.
+        receipt: Option<Arc<str>>,
+    },
+    /// It has failed for good, until a person acts.
+    Failed(Failure),
+    /// Its upload can go on once the file is chosen again.
+    NeedsFile,
+    /// It is gone; the last thing heard of it.
+    Removed,
+}
+
+impl RowState {
+    /// Nothing more happens by itself.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Rejected(_) | Self::Done { .. } | Self::Failed(_) | Self::NeedsFile | Self::Removed)
+    }
+}
+
+/// What a file waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitReason {
+    /// The network.
+    Offline,
+    /// The server asked to wait until then.
+    Throttled(Millis),
+    /// A credential.
+    Signing,
+}
+
+/// What failed, for a person to read while it is being retried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// No connection.
+    Network,
+    /// No answer, or no progress, in time.
+    Timeout,
+    /// The server has a problem of its own, with this status.
+    Server(u16),
+    /// The answer cannot be read.
+    Nonsense,
+}
+
+/// Why a file failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// A person cancelled it.
+    Cancelled,
+    /// It cannot be read: moved, deleted or changed since it was chosen.
+    Unreadable,
+    /// It could not be sent after several attempts.
+    GaveUp(Cause),
+    /// The server kept asking to wait.
+    Throttled,
+    /// The project's public key is refused.
+    KeyRefused {
+        /// The server's sentence.
+        detail: Arc<str>,
+    },
+    /// The server refuses the credential, or the signer refuses to give one.
+    CredentialRefused {
+        /// The server's sentence.
+        detail: Arc<str>,
+    },
+    /// The signer gives no credential: it is down or answers with nonsense.
+    CredentialUnavailable {
+        /// What failed.
+        cause: Cause,
+    },
+    /// The service refuses the file.
+    Refused {
+        /// The code of the catalogue.
+        code: Arc<str>,
+        /// The server's sentence.
+        detail: Arc<str>,
+    },
+    /// The server has another number of bytes than were sent.
+    SizeDiffers {
+        /// Bytes on the server.
+        stored: u64,
+    },
+    /// The server did not finish its work in time.
+    NotReady,
+    /// The signer does not confirm the upload.
+    NotConfirmed {
+        /// The signer's sentence.
+        detail: Arc<str>,
+    },
+}
+
+/// What a person can do about a failed or rejected file, besides removing it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// The same again may work.
+    Retry,
+    /// Another file must be chosen.
+    Replace,
+    /// Only the page's owner can mend it.
+    TellOwner,
+}
+
+impl Failure {
+    /// What a person can do.
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            Self::Cancelled
+            | Self::GaveUp(_)
+            | Self::Throttled
+            | Self::CredentialUnavailable { .. }
+            | Self::SizeDiffers { .. }
+            | Self::NotReady
+            | Self::NotConfirmed { .. } => Remedy::Retry,
+            Self::Unreadable | Self::Refused { .. } => Remedy::Replace,
+            Self::KeyRefused { .. } | Self::CredentialRefused { .. } => Remedy::TellOwner,
+        }
+    }
+}
+
+/// Sums over the list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Files in the list.
+    pub files: u32,
+    /// Files done.
+    pub done: u32,
+    /// Files failed.
+    pub failed: u32,
+    /// Files the policy refused.
+    pub rejected: u32,
+    /// Files paused.
+    pub paused: u32,
+    /// Files under way: queued, uploading, waiting, retrying, processing.
+    pub active: u32,
+    /// Bytes of all files but those rejected.
+    pub bytes: u64,
+    /// Bytes of them that are sent.
+    pub sent: u64,
+}
+
+/// The whole list at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// In list order.
+    pub rows: Vec<Arc<Row>>,
+    /// Sums.
+    pub totals: Totals,
+}
