@@ -1,1 +1,217 @@
-//! Under construction.
+//! One file: where it is on its way, and the row that shows it.
+
+use crate::{Cause, Failure, FileKey, Millis, RequestId, Row, RowState, WaitReason, judge::Asked, parts::Parts};
+use std::sync::Arc;
+use updock_types::{FileUuid, policy::Refusal};
+
+/// A file of the list.
+pub(crate) struct File {
+    pub(crate) size: u64,
+    pub(crate) phase: Phase,
+    /// The row as last shown. Its `sent` is the high-water mark of progress.
+    pub(crate) row: Arc<Row>,
+    /// Is it among the changes to be shown?
+    pub(crate) changed: bool,
+}
+
+/// Where a file is. Each state holds exactly the data that is true in it.
+pub(crate) enum Phase {
+    Rejected(Refusal),
+    Ready,
+    Queued(Work),
+    Active(Work),
+    Paused(Work),
+    Done(Success),
+    /// With what can be taken up again on a retry.
+    Failed(Failure, Work),
+    Removed,
+}
+
+/// How a file is done.
+#[derive(Clone)]
+pub(crate) struct Success {
+    pub(crate) uuid: FileUuid,
+    pub(crate) stored: bool,
+    pub(crate) confirmed: bool,
+    pub(crate) receipt: Option<Arc<str>>,
+}
+
+/// What is left to do for a file.
+pub(crate) struct Work {
+    pub(crate) step: Step,
+    /// The request in flight, if the step has one. Parts fly apart.
+    pub(crate) request: Option<RequestId>,
+    /// Why and until when it waits.
+    pub(crate) hold: Option<Hold>,
+    /// Failures of this step in a row.
+    pub(crate) failed: u32,
+    /// Times it was asked to wait.
+    pub(crate) throttled: u32,
+    /// Times its credential was refused in a row.
+    pub(crate) renewed: u32,
+    /// Times its multipart upload was started anew.
+    pub(crate) restarted: u32,
+    /// The service wants a credential even where it usually takes none.
+    pub(crate) signed: bool,
+}
+
+/// What comes next.
+pub(crate) enum Step {
+    /// `POST /base/`.
+    Direct,
+    /// `POST /multipart/start/`.
+    Start,
+    /// Parts.
+    Parts(Parts),
+    /// `POST /multipart/complete/`.
+    Complete(FileUuid),
+    /// `GET /info/`.
+    Inspect(FileUuid, Inspecting),
+    /// The signer's confirmation.
+    Confirm(FileUuid),
+}
+
+/// Why a file is inspected.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Inspecting {
+    /// To learn its size, and when it is ready.
+    Readiness,
+    /// To learn whether a completion whose answer was lost took place.
+    Completion,
+}
+
+/// A wait.
+#[derive(Clone, Copy)]
+pub(crate) struct Hold {
+    pub(crate) until: Millis,
+    pub(crate) why: HoldReason,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum HoldReason {
+    Failed(Cause),
+    Throttled,
+    Readiness,
+}
+
+impl Work {
+    pub(crate) fn new(step: Step) -> Self {
+        Self { step, request: None, hold: None, failed: 0, throttled: 0, renewed: 0, restarted: 0, signed: false }
+    }
+
+    /// Goes on to `step`; what went wrong before is forgotten.
+    pub(crate) fn advance(&mut self, step: Step) {
+        self.step = step;
+        self.request = None;
+        self.hold = None;
+        self.failed = 0;
+        self.throttled = 0;
+        self.renewed = 0;
+    }
+
+    /// Takes up after a failure or cancel, as a person asked.
+    pub(crate) fn renew(mut self) -> Self {
+        self.hold = None;
+        self.request = None;
+        (self.failed, self.throttled, self.renewed, self.restarted) = (0, 0, 0, 0);
+        if let Step::Parts(parts) = &mut self.step {
+            parts.forgive();
+        }
+        self
+    }
+
+    /// Does the next request carry a credential?
+    pub(crate) fn needs_credential(&self) -> bool {
+        matches!(self.step, Step::Direct | Step::Start) || self.signed && matches!(self.step, Step::Complete(_))
+    }
+
+    /// Which request comes next.
+    pub(crate) fn asks(&self) -> Asked {
+        match self.step {
+            Step::Direct => Asked::Direct,
+            Step::Start => Asked::Start,
+            Step::Parts(_) => Asked::Part,
+            Step::Complete(_) => Asked::Complete,
+            Step::Inspect(..) => Asked::Inspect,
+            Step::Confirm(_) => Asked::Confirm,
+        }
+    }
+
+    fn held(&self, now: Millis) -> bool {
+        self.hold.is_some_and(|hold| hold.until > now)
+    }
+
+    /// Could a request of it go at `now`, credential and budget aside?
+    pub(crate) fn ready(&self, now: Millis, most_parts: usize) -> bool {
+        if self.held(now) {
+            return false;
+        }
+        match &self.step {
+            Step::Parts(parts) => parts.flying() < most_parts && parts.ready(now),
+            _ => self.request.is_none(),
+        }
+    }
+
+    /// When it becomes ready by time alone.
+    pub(crate) fn wakes_at(&self) -> Option<Millis> {
+        match (&self.hold, &self.step) {
+            (Some(hold), _) => Some(hold.until),
+            (None, Step::Parts(parts)) => parts.waits().map(|wait| wait.0),
+            (None, _) => None,
+        }
+    }
+
+    /// The state a row shows. `sent_all`: has every byte of a direct upload left? `signing`: is the credential that it
+    /// needs still to come?
+    pub(crate) fn shown(&self, now: Millis, offline: bool, signing: bool, sent_all: bool) -> RowState {
+        let flying = self.request.is_some() || matches!(&self.step, Step::Parts(parts) if parts.flying() > 0);
+        if offline && !flying {
+            return RowState::Waiting(WaitReason::Offline);
+        }
+        if let Some(hold) = self.hold.filter(|hold| hold.until > now && !flying) {
+            return match hold.why {
+                HoldReason::Failed(cause) => RowState::Retrying { attempt: self.failed + 1, at: hold.until, cause },
+                HoldReason::Throttled => RowState::Waiting(WaitReason::Throttled(hold.until)),
+                HoldReason::Readiness => RowState::Processing,
+            };
+        }
+        match &self.step {
+            Step::Direct | Step::Start if signing && !flying => RowState::Waiting(WaitReason::Signing),
+            Step::Direct if sent_all => RowState::Processing,
+            Step::Direct | Step::Start => RowState::Uploading,
+            Step::Parts(parts) => match parts.waits() {
+                Some((at, failed, Some(cause))) if !flying && at > now && !parts.ready(now) => {
+                    RowState::Retrying { attempt: failed + 1, at, cause }
+                }
+                _ => RowState::Uploading,
+            },
+            Step::Complete(_) | Step::Inspect(..) | Step::Confirm(_) => RowState::Processing,
+        }
+    }
+}
+
+impl File {
+    pub(crate) fn new(key: FileKey, name: &str, size: u64, media_type: &str, phase: Phase) -> Self {
+        let state = RowState::Reading;
+        let row = Row { key, name: name.into(), size, media_type: media_type.into(), sent: 0, state };
+        Self { size, phase, row: Arc::new(row), changed: false }
+    }
+
+    pub(crate) fn work_mut(&mut self) -> Option<&mut Work> {
+        match &mut self.phase {
+            Phase::Active(work) => Some(work),
+            _ => None,
+        }
+    }
+
+    /// Takes the work out of whatever phase holds some, leaving `Removed`; the caller sets the next phase.
+    pub(crate) fn take_work(&mut self) -> Option<Work> {
+        match std::mem::replace(&mut self.phase, Phase::Removed) {
+            Phase::Queued(work) | Phase::Active(work) | Phase::Paused(work) | Phase::Failed(_, work) => Some(work),
+            other => {
+                self.phase = other;
+                None
+            }
+        }
+    }
+}

@@ -23,6 +23,7 @@ mod file;
 mod input;
 mod judge;
 mod parts;
+mod requests;
 mod row;
 mod time;
 

@@ -1,1 +1,208 @@
-//! Under construction.
+//! The parts of one multipart upload: which are sent, which are to be sent again. A part is finished once.
+
+use crate::{Cause, Millis};
+use std::ops::Range;
+use updock_types::{FileUuid, upload::limits};
+
+const MIB: u64 = 1024 * 1024;
+/// Aim for at most so many parts: each costs a URL in the start answer and a request.
+const AIM: u64 = 256;
+
+/// The size of parts for a file: the API's least, or what keeps the number of parts low. Whole MiB.
+pub(crate) fn part_size(size: u64) -> u64 {
+    size.div_ceil(AIM).next_multiple_of(MIB).clamp(limits::PART_MIN_SIZE, limits::PART_MAX_SIZE)
+}
+
+/// A multipart upload that was started.
+#[derive(Debug, Clone)]
+pub(crate) struct Parts {
+    pub(crate) uuid: FileUuid,
+    urls: Vec<String>,
+    size: u64,
+    part_size: u64,
+    /// The first part that was never handed out.
+    cursor: usize,
+    again: Vec<Again>,
+    flying: usize,
+    finished: usize,
+    finished_bytes: u64,
+}
+
+/// A part to be sent again.
+#[derive(Debug, Clone, Copy)]
+struct Again {
+    part: usize,
+    at: Millis,
+    failed: u32,
+    cause: Option<Cause>,
+}
+
+/// A part handed out to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Outgoing {
+    /// From 0.
+    pub(crate) part: usize,
+    /// Failures so far.
+    pub(crate) failed: u32,
+}
+
+impl Parts {
+    /// `None` when the server gave another number of URLs than the size needs.
+    pub(crate) fn new(uuid: FileUuid, urls: Vec<String>, size: u64, part_size: u64) -> Option<Self> {
+        let needed = size.div_ceil(part_size);
+        (urls.len() as u64 == needed).then_some(Self {
+            uuid,
+            urls,
+            size,
+            part_size,
+            cursor: 0,
+            again: Vec::new(),
+            flying: 0,
+            finished: 0,
+            finished_bytes: 0,
+        })
+    }
+
+    /// The next part that may go at `now`.
+    pub(crate) fn take(&mut self, now: Millis) -> Option<Outgoing> {
+        let next = if let Some(index) = self.again.iter().position(|again| again.at <= now) {
+            let again = self.again.remove(index);
+            Outgoing { part: again.part, failed: again.failed }
+        } else if self.cursor < self.urls.len() {
+            self.cursor += 1;
+            Outgoing { part: self.cursor - 1, failed: 0 }
+        } else {
+            return None;
+        };
+        self.flying += 1;
+        Some(next)
+    }
+
+    /// Could [`Self::take`] give something at `now`?
+    pub(crate) fn ready(&self, now: Millis) -> bool {
+        self.cursor < self.urls.len() || self.again.iter().any(|again| again.at <= now)
+    }
+
+    /// A part is stored.
+    pub(crate) fn finish(&mut self, outgoing: Outgoing) {
+        self.flying -= 1;
+        self.finished += 1;
+        let range = self.range(outgoing.part);
+        self.finished_bytes += range.end - range.start;
+    }
+
+    /// A part failed and goes again at `at`.
+    pub(crate) fn fail(&mut self, outgoing: Outgoing, at: Millis, cause: Cause) {
+        self.flying -= 1;
+        self.again.push(Again { part: outgoing.part, at, failed: outgoing.failed + 1, cause: Some(cause) });
+    }
+
+    /// A part was called back through no fault of its own.
+    pub(crate) fn put_back(&mut self, outgoing: Outgoing, at: Millis) {
+        self.flying -= 1;
+        self.again.push(Again { part: outgoing.part, at, failed: outgoing.failed, cause: None });
+    }
+
+    /// Nobody waits any longer, and old failures are forgiven: a person asked for another try.
+    pub(crate) fn forgive(&mut self) {
+        for again in &mut self.again {
+            *again = Again { at: Millis(0), failed: 0, cause: None, ..*again };
+        }
+    }
+
+    /// The network is back: what failed for want of it goes at once.
+    pub(crate) fn wake(&mut self, now: Millis) {
+        for again in &mut self.again {
+            if matches!(again.cause, Some(Cause::Network | Cause::Timeout)) {
+                again.at = again.at.min(now);
+            }
+        }
+    }
+
+    pub(crate) fn url(&self, part: usize) -> &str {
+        &self.urls[part]
+    }
+
+    /// The bytes of a part.
+    pub(crate) fn range(&self, part: usize) -> Range<u64> {
+        let start = part as u64 * self.part_size;
+        start..(start + self.part_size).min(self.size)
+    }
+
+    pub(crate) fn flying(&self) -> usize {
+        self.flying
+    }
+
+    pub(crate) fn all_finished(&self) -> bool {
+        self.finished == self.urls.len()
+    }
+
+    pub(crate) fn finished_bytes(&self) -> u64 {
+        self.finished_bytes
+    }
+
+    /// The earliest time at which a failed part goes again, and why it failed.
+    pub(crate) fn waits(&self) -> Option<(Millis, u32, Option<Cause>)> {
+        self.again.iter().map(|again| (again.at, again.failed, again.cause)).min_by_key(|again| again.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(size: u64, part_size: u64) -> Parts {
+        let uuid = FileUuid::parse("17be4678-dab7-4bc7-8753-28914a22960a").unwrap();
+        let urls = (0..size.div_ceil(part_size)).map(|part| format!("http://part/{part}")).collect();
+        Parts::new(uuid, urls, size, part_size).unwrap()
+    }
+
+    #[test]
+    fn part_sizes_keep_the_limits_of_the_api() {
+        for (size, expected) in [
+            (10_000_000, 5 * MIB),
+            (150 * MIB, 5 * MIB),
+            (1024 * MIB, 5 * MIB),
+            (2048 * MIB, 8 * MIB),
+            (5_497_558_138_880, limits::PART_MAX_SIZE),
+        ] {
+            let part = part_size(size);
+            assert!((limits::PART_MIN_SIZE..=limits::PART_MAX_SIZE).contains(&part));
+            assert!(size.div_ceil(part) <= limits::MAX_PARTS);
+            assert_eq!(part, expected, "{size}");
+        }
+    }
+
+    #[test]
+    fn parts_cover_the_file_once() {
+        let mut parts = parts(11, 5);
+        let mut covered = 0;
+        while let Some(out) = parts.take(Millis(0)) {
+            let range = parts.range(out.part);
+            assert_eq!(range.start, covered);
+            covered = range.end;
+            parts.finish(out);
+        }
+        assert_eq!(covered, 11);
+        assert!(parts.all_finished());
+        assert_eq!(parts.finished_bytes(), 11);
+    }
+
+    #[test]
+    fn a_failed_part_waits_while_the_others_go_on() {
+        let mut parts = parts(11, 5);
+        let first = parts.take(Millis(0)).unwrap();
+        parts.fail(first, Millis(100), Cause::Server(503));
+        assert_eq!(parts.take(Millis(0)).unwrap().part, 1);
+        assert_eq!(parts.take(Millis(0)).unwrap().part, 2);
+        assert_eq!(parts.take(Millis(99)), None);
+        assert_eq!(parts.take(Millis(100)), Some(Outgoing { part: 0, failed: 1 }));
+    }
+
+    #[test]
+    fn a_wrong_number_of_urls_is_no_upload() {
+        let uuid = FileUuid::parse("17be4678-dab7-4bc7-8753-28914a22960a").unwrap();
+        assert!(Parts::new(uuid, vec!["http://a".into()], 11, 5).is_none());
+        assert!(Parts::new(uuid, Vec::new(), 11, 5).is_none());
+    }
+}

@@ -1,0 +1,118 @@
+//! Requests, built from the operation table and the configuration.
+
+use crate::{Body, Config, Expect, FormField, FormValue, Request, RequestId, Row, Secret, Store, parts::part_size};
+use std::ops::Range;
+use updock_types::{FileUuid, Method, OperationId, signer::Credential};
+
+/// The form field of a direct upload that holds the file, and its key in the answer.
+const FILE_FIELD: &str = "file";
+/// Most files one credential is asked for. The service's limit.
+pub(crate) const MOST_OPERATIONS: u32 = 100_000;
+
+fn text(name: &str, value: impl Into<String>) -> FormField {
+    FormField { name: name.to_owned(), value: FormValue::Text(value.into()) }
+}
+
+fn api(id: RequestId, config: &Config, operation: OperationId, body: Body, expects: Expect) -> Request {
+    let row = operation.row();
+    let url = [config.upload_base.as_str(), row.path, "?jsonerrors=1"].concat();
+    Request { id, method: row.method, url, bearer: None, body, expects }
+}
+
+/// The fields that direct uploads and starts share.
+fn opening(config: &Config) -> Vec<FormField> {
+    let store = match config.store {
+        Store::Auto => "auto",
+        Store::Always => "1",
+        Store::Never => "0",
+    };
+    vec![text("UPLOADCARE_PUB_KEY", config.public_key.as_str()), text("UPLOADCARE_STORE", store)]
+}
+
+fn with_credential(mut request: Request, credential: Option<Credential>) -> Request {
+    match (credential, &mut request.body) {
+        (Some(Credential::Jwt { token }), _) => request.bearer = Some(Secret(token)),
+        (Some(Credential::Signature { signature, expire }), Body::Form(fields)) => {
+            let signature = FormField { name: "signature".to_owned(), value: FormValue::Secret(Secret(signature)) };
+            // Before the file, so that a server can refuse early.
+            fields.splice(1..1, [signature, text("expire", expire.to_string())]);
+        }
+        _ => {}
+    }
+    request
+}
+
+pub(crate) fn direct(id: RequestId, config: &Config, row: &Row, credential: Option<Credential>) -> Request {
+    let mut fields = opening(config);
+    fields.push(FormField {
+        name: FILE_FIELD.to_owned(),
+        value: FormValue::File { file: row.key, name: row.name.to_string(), media_type: row.media_type.to_string() },
+    });
+    let expects = Expect::Uploaded(FILE_FIELD.to_owned());
+    with_credential(api(id, config, OperationId::UploadDirect, Body::Form(fields), expects), credential)
+}
+
+fn media_type(row: &Row) -> String {
+    if row.media_type.is_empty() { "application/octet-stream".to_owned() } else { row.media_type.to_string() }
+}
+
+pub(crate) fn start(id: RequestId, config: &Config, row: &Row, credential: Option<Credential>) -> Request {
+    let mut fields = opening(config);
+    let name = if row.name.is_empty() { "original" } else { &*row.name };
+    fields.push(text("filename", name));
+    fields.push(text("size", row.size.to_string()));
+    fields.push(text("content_type", media_type(row)));
+    fields.push(text("part_size", part_size(row.size).to_string()));
+    with_credential(api(id, config, OperationId::MultipartStart, Body::Form(fields), Expect::Started), credential)
+}
+
+/// A part goes straight to storage: no credential, no header but its type.
+pub(crate) fn part(id: RequestId, row: &Row, url: &str, range: Range<u64>) -> Request {
+    let body = Body::Bytes { file: row.key, range, media_type: media_type(row) };
+    Request { id, method: Method::Put, url: url.to_owned(), bearer: None, body, expects: Expect::PartStored }
+}
+
+/// Completion goes without a credential, so that one which expired on the way does not matter, unless the service
+/// has asked for one.
+pub(crate) fn complete(id: RequestId, config: &Config, uuid: FileUuid, credential: Option<Credential>) -> Request {
+    let fields = vec![text("UPLOADCARE_PUB_KEY", config.public_key.as_str()), text("uuid", uuid.to_string())];
+    let request = api(id, config, OperationId::MultipartComplete, Body::Form(fields), Expect::Facts);
+    with_credential(request, credential)
+}
+
+pub(crate) fn info(id: RequestId, config: &Config, uuid: FileUuid) -> Request {
+    let mut request = api(id, config, OperationId::UploadInfo, Body::Empty, Expect::Facts);
+    // Keys and UUIDs need no encoding; their types say so.
+    request.url = [&request.url, "&pub_key=", config.public_key.as_str(), "&file_id=", &uuid.to_string()].concat();
+    request
+}
+
+pub(crate) fn credential(id: RequestId, url: &str, operations: u32) -> Request {
+    let body = Body::Json(["{\"operations\":", &operations.to_string(), "}"].concat());
+    Request { id, method: Method::Post, url: url.to_owned(), bearer: None, body, expects: Expect::Credential }
+}
+
+pub(crate) fn confirm(id: RequestId, config: &Config, uuid: FileUuid) -> Request {
+    let body = Body::Json(["{\"uuid\":\"", &uuid.to_string(), "\"}"].concat());
+    let url = config.confirm_url.clone().unwrap_or_default();
+    Request { id, method: Method::Post, url, bearer: None, body, expects: Expect::Confirmed }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use updock_types::{
+        PublicKey,
+        signer::{ConfirmRequest, CredentialRequest},
+    };
+
+    #[test]
+    fn the_signer_can_read_what_it_is_sent() {
+        let config = Config::new(PublicKey::parse("demopublickey").unwrap());
+        let uuid = FileUuid::parse("17be4678-dab7-4bc7-8753-28914a22960a").unwrap();
+        let Body::Json(body) = credential(RequestId(1), "/c", 7).body else { panic!("no JSON") };
+        assert_eq!(serde_json::from_str::<CredentialRequest>(&body).unwrap().operations, Some(7));
+        let Body::Json(body) = confirm(RequestId(1), &config, uuid).body else { panic!("no JSON") };
+        assert_eq!(serde_json::from_str::<ConfirmRequest>(&body).unwrap(), ConfirmRequest { uuid });
+    }
+}
