@@ -3,13 +3,27 @@
 //! Holds no product logic: it sets up what is missing, builds, starts and drives the parts.
 #![forbid(unsafe_code)]
 
+mod arrows;
+mod bench;
+mod check;
+mod children;
+mod decisions;
+mod demo;
 mod doctor;
+mod e2e;
 mod error;
 mod process;
+mod runner;
+mod samples;
+mod serve;
 mod setup;
+mod size;
+mod stack;
+mod test;
 mod wasm;
 mod workspace;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -32,6 +46,22 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Start everything on this machine and say where the demo page is
+    Demo {
+        /// Take whatever ports are free, instead of 4000, 3000 and 3001
+        #[arg(long)]
+        free_ports: bool,
+        /// Drop a photo and a large file in Chromium, and check that what is stored is what was sent
+        #[arg(long)]
+        check: bool,
+        /// With --check: what the signer is told the project's secret key is
+        #[arg(long, requires = "check")]
+        signer_secret: Option<String>,
+    },
+    /// Set up what is missing and run everything that CI runs
+    Test,
+    /// Run the end-to-end tests in Chromium
+    E2e(e2e::Options),
     /// Say what is missing on this machine and what would be done about it
     Doctor,
     /// Build the widget: wasm, glue and the npm package folder
@@ -39,6 +69,30 @@ enum Task {
         /// Small instead of quick to build
         #[arg(long)]
         release: bool,
+    },
+    /// Weigh the widget and hold it against its budget
+    Size {
+        /// Leave out what each crate weighs (saves building the module with its names)
+        #[arg(long)]
+        no_crates: bool,
+    },
+    /// Measure speed and memory against their budgets (on a quiet machine)
+    Bench,
+    /// Format all Rust
+    Fmt {
+        /// Only say whether it is formatted
+        #[arg(long)]
+        check: bool,
+    },
+    /// Run clippy over everything
+    Lint,
+    /// Check that our crates depend on each other only as drawn
+    Arrows,
+    /// What cargo calls to run the widget's tests in a browser
+    #[command(name = runner::TASK, hide = true, disable_help_flag = true)]
+    WasmTestRunner {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
     },
 }
 
@@ -56,6 +110,18 @@ fn main() -> ExitCode {
 fn run(task: &Task) -> Result<()> {
     let workspace = Workspace::find();
     match task {
+        Task::Demo { check: true, signer_secret, .. } => check::run(&workspace, signer_secret.as_deref()),
+        Task::Test => test::run(&workspace),
+        Task::E2e(options) => e2e::run(&workspace, options, |_| ()),
+        Task::Bench => bench::run(&workspace),
+        Task::Fmt { check } => test::fmt(&workspace, *check),
+        Task::Lint => test::lint(&workspace),
+        Task::WasmTestRunner { args } => runner::run(args),
+        Task::Demo { free_ports, .. } => {
+            demo::run(&workspace, if *free_ports { stack::Ports::Free } else { stack::Ports::Known })
+        }
+        Task::Size { no_crates } => size::run(&workspace, !no_crates),
+        Task::Arrows => arrows::run(&workspace),
         Task::Doctor => doctor::run(&workspace),
         Task::Wasm { release } => wasm::build(&workspace, if *release { wasm::Mode::Release } else { wasm::Mode::Dev }),
     }

@@ -5,6 +5,7 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -64,6 +65,21 @@ impl Run {
     pub(crate) fn shown(mut self) -> Result<()> {
         let status = self.command.status();
         self.judge(status.map(|status| (status, String::new())))
+    }
+
+    /// Runs it with its output going where ours goes, and shows every line of its standard output
+    /// to `on_line` as well.
+    pub(crate) fn watched(mut self, mut on_line: impl FnMut(&str)) -> Result<()> {
+        let ran = self.command.stdout(Stdio::piped()).spawn().and_then(|mut child| {
+            let stdout = child.stdout.take().expect("standard output was asked to be piped");
+            for line in BufReader::new(stdout).lines() {
+                let line = line?;
+                println!("{line}");
+                on_line(&line);
+            }
+            child.wait()
+        });
+        self.judge(ran.map(|status| (status, String::new())))
     }
 
     /// Runs it in silence; what it printed becomes part of the error.

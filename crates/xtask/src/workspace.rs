@@ -68,9 +68,4 @@ impl Workspace {
     pub(crate) fn size_budget(&self) -> PathBuf {
         self.root.join("web/size-budget.toml")
     }
-
-    /// A path as a person would write it: from the root of the checkout.
-    pub(crate) fn shown(&self, path: &Path) -> String {
-        path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
-    }
 }
