@@ -31,13 +31,13 @@ pub(crate) fn photo(folder: &Path, name: &str) -> Result<Sample> {
             let wave = if y > HEIGHT / 2 { (u32::from(x) / 9 + u32::from(y) * u32::from(y) / 40) % 24 } else { 0 };
             let grain = noise.next().to_le_bytes();
             for (channel, base) in [250 - depth / 2, 140 + depth / 4, 90 + depth / 2].into_iter().enumerate() {
-                let value = base + wave + u32::from(grain[channel] % 28);
+                let value = base + wave + u32::from(grain[channel] % 40);
                 pixels.push(u8::try_from(value.min(255)).unwrap_or(u8::MAX));
             }
         }
     }
     let mut jpeg = Vec::new();
-    jpeg_encoder::Encoder::new(&mut jpeg, 88)
+    jpeg_encoder::Encoder::new(&mut jpeg, 93)
         .encode(&pixels, WIDTH, HEIGHT, jpeg_encoder::ColorType::Rgb)
         .map_err(|error| Error::Check(format!("the photo cannot be made: {error}")))?;
     write(folder, name, |out| out.write_all(&jpeg))

@@ -1,0 +1,53 @@
+import { Dock, MiB, expect, file, test } from './dock';
+
+test('moving the element in the page does not stop an upload', async ({ page }) => {
+  const dock = await Dock.open(page);
+  const film = file('film.mp4', 40 * MiB);
+  const started = page.waitForRequest((request) => request.method() === 'PUT');
+  await dock.choose(film.path);
+  await started;
+  await page.evaluate(() => document.getElementById('elsewhere')?.append(document.querySelector('up-dock') as Element));
+  await dock.untilStored(film);
+  expect(await dock.rows().count()).toBe(1);
+});
+
+test('taken out and put back, the element works and shows its files', async ({ page }) => {
+  const dock = await Dock.open(page);
+  const [one, two] = [file('one.txt', 100), file('two.txt', 200)];
+  await dock.choose(one.path);
+  await dock.untilStored(one);
+  await page.evaluate(async () => {
+    const element = document.querySelector('up-dock') as Element;
+    const place = element.parentElement as Element;
+    element.remove();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    place.append(element);
+  });
+  await expect(dock.chooseButton()).toBeVisible();
+  await dock.choose(two.path);
+  await dock.untilStored(two);
+});
+
+test('several widgets on one page keep their files apart', async ({ page }) => {
+  await Dock.open(page, { count: 2 });
+  const [left, right] = [new Dock(page, 0), new Dock(page, 1)];
+  const [one, two] = [file('one.txt', 100), file('two.txt', 200)];
+  await left.choose(one.path);
+  await right.choose(two.path);
+  await left.untilStored(one);
+  await right.untilStored(two);
+  expect((await left.files()).map((each) => each.name)).toEqual(['one.txt']);
+  expect((await right.files()).map((each) => each.name)).toEqual(['two.txt']);
+});
+
+test('the widget is part of the form: its value is sent, and reset empties it', async ({ page }) => {
+  const dock = await Dock.open(page);
+  const values = () => page.evaluate(() => new FormData(document.querySelector('form') ?? undefined).getAll('photos').map(String).filter(Boolean));
+  expect(await values()).toEqual([]);
+  const note = file('note.txt', 100);
+  await dock.choose(note.path);
+  const done = await dock.untilStored(note);
+  expect((await values()).join(' ')).toContain(String(done.uuid));
+  await page.evaluate(() => document.querySelector('form')?.reset());
+  await expect.poll(values).toEqual([]);
+});
