@@ -38,7 +38,7 @@ pub enum Answer {
 pub struct ServerRefusal {
     /// The HTTP status, or the one inside an error envelope.
     pub status: u16,
-    /// A code of the catalogue, or empty.
+    /// A code of the catalogue, the `type` of a problem document, or empty.
     pub code: String,
     /// One English sentence, or empty.
     pub detail: String,
@@ -68,12 +68,8 @@ pub fn read_reply(expects: &Expect, reply: &Reply<'_>) -> Answer {
         });
     }
     if !success {
-        return Answer::Refused(ServerRefusal {
-            status: reply.status,
-            code: String::new(),
-            detail: reply.body.and_then(fields::problem_detail).unwrap_or_default(),
-            retry_after: wait(reply),
-        });
+        let (code, detail) = reply.body.map(fields::problem).unwrap_or_default();
+        return Answer::Refused(ServerRefusal { status: reply.status, code, detail, retry_after: wait(reply) });
     }
     if matches!(expects, Expect::PartStored) {
         return Answer::PartStored;

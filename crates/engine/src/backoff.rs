@@ -15,7 +15,7 @@ pub(crate) const THROTTLED: Millis = Millis(15_000);
 /// No server may ask for more than this.
 pub(crate) const LONGEST_WAIT: Millis = Millis(10 * 60 * 1000);
 
-/// A seeded source of chance (SplitMix64). Not for secrets.
+/// A seeded source of chance (`SplitMix64`). Not for secrets.
 #[derive(Debug, Clone)]
 pub(crate) struct Chance(u64);
 

@@ -36,6 +36,7 @@ pub struct Engine {
     signer_policy: Option<UploadPolicy>,
     chance: Chance,
     online: bool,
+    now: Millis,
     files: Vec<Option<Box<File>>>,
     order: Vec<FileKey>,
     queue: VecDeque<FileKey>,
@@ -80,6 +81,7 @@ impl Engine {
             signer_policy: None,
             chance: Chance::new(seed),
             online: true,
+            now: Millis(0),
             files: Vec::new(),
             order: Vec::new(),
             queue: VecDeque::new(),
@@ -101,6 +103,9 @@ impl Engine {
     /// Applies what happened at `now`. What makes no sense any more (an answer to a request that was broken off, a
     /// command for a file that is gone) changes nothing.
     pub fn handle(&mut self, now: Millis, input: Input) {
+        // A clock that runs backwards is taken to stand still.
+        let now = now.max(self.now);
+        self.now = now;
         match input {
             Input::FilesAdded(files) => self.add(files),
             Input::Command(command) => self.command(now, command),
@@ -130,8 +135,10 @@ impl Engine {
             return flights.min();
         }
         let works = self.active_works().filter_map(Work::wakes_at);
-        let broker = self.wants_credential().then(|| self.broker.may_ask_at()).flatten();
-        flights.chain(works).chain(broker).min()
+        let broker = self.wants_credential(self.now).then(|| self.broker.may_ask_at()).flatten();
+        // What is due already waits for something else: the budget, an answer.
+        let due = |at: &Millis| *at > self.now;
+        flights.chain(works.chain(broker).filter(due)).min()
     }
 
     /// Rows that changed since the last call, each once, in no particular order; removed ones come a last time.
@@ -324,7 +331,9 @@ impl Engine {
         let mut row = Row::clone(&file.row);
         row.state = RowState::Removed;
         self.gone.push(Arc::new(row));
-        self.actions.push_back(Action::Release(key));
+        if !matches!(file.phase, Phase::Done(_)) {
+            self.actions.push_back(Action::Release(key));
+        }
     }
 
     /// Breaks off everything in flight for a file; its work is as if never sent.
@@ -493,6 +502,9 @@ impl Engine {
         ));
         let online = self.online;
         let signs = self.config.credentials != CredentialSource::None;
+        if let (Verdict::Renew { .. }, Some(generation)) = (&verdict, flight.credential) {
+            self.broker.refused(generation);
+        }
         let multipart = self.file(key).is_some_and(|file| file.size >= limits::MULTIPART_MIN_SIZE);
         let Some(work) = self.file_mut(key).and_then(File::work_mut) else { return };
         work.request = None;
@@ -532,9 +544,6 @@ impl Engine {
                 // The step went without; this project wants one here too.
                 let had = std::mem::replace(&mut work.signed, signs);
                 let enough = work.renewed > MOST_RENEWALS || had && flight.credential.is_none() || !signs;
-                if let Some(generation) = flight.credential {
-                    self.broker.refused(generation);
-                }
                 if !enough {
                     return;
                 }
@@ -635,8 +644,10 @@ impl Engine {
         work.needs_credential() && self.config.credentials != CredentialSource::None
     }
 
-    fn wants_credential(&self) -> bool {
-        self.active_works().any(|work| self.needs_signing(work) && work.request.is_none())
+    /// Does a file wait for a credential and for nothing else?
+    fn wants_credential(&self, now: Millis) -> bool {
+        !self.broker.usable(now)
+            && self.active_works().any(|work| self.needs_signing(work) && work.ready(now, usize::MAX))
     }
 
     fn budget(&self) -> usize {
@@ -652,10 +663,7 @@ impl Engine {
         // One long file must leave room for others.
         let most_parts = self.budget().saturating_sub(2).max(1);
         while self.flights.len() < self.budget() {
-            if self.wants_credential()
-                && !self.broker.usable(now)
-                && self.broker.may_ask_at().is_some_and(|at| at <= now)
-            {
+            if self.wants_credential(now) && self.broker.may_ask_at().is_some_and(|at| at <= now) {
                 self.ask_credential(now);
                 continue;
             }

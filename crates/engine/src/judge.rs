@@ -1,7 +1,7 @@
 //! What a failed request means: the one place where answers are weighed.
 
 use crate::{Answer, Cause, Failure, Millis, ServerRefusal};
-use updock_types::ErrorCode;
+use updock_types::{ErrorCode, signer::UPSTREAM_REFUSED};
 
 /// Which request failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,9 +84,8 @@ fn judge_credential(refusal: &ServerRefusal) -> Verdict {
 fn judge_confirm(refusal: &ServerRefusal) -> Verdict {
     match refusal.status {
         429 => Verdict::Wait(refusal.retry_after),
-        408 | 503 | 504 => Verdict::Again(Cause::Server(refusal.status)),
-        // Without a sentence it is a proxy that speaks; with one it is the signer's last word, whatever the status.
-        status if status >= 500 && refusal.detail.is_empty() => Verdict::Again(Cause::Server(status)),
+        // A signer whose own key is refused stays so until its owner acts.
+        status if passing(status) && refusal.code != UPSTREAM_REFUSED => Verdict::Again(Cause::Server(status)),
         _ => Verdict::Fail(Failure::NotConfirmed { detail: refusal.detail.as_str().into() }),
     }
 }
@@ -181,7 +180,11 @@ mod tests {
             (Asked::Credential, refusal(403, ""), Verdict::Fail(Failure::CredentialRefused { detail: "D.".into() })),
             (Asked::Credential, Answer::Nonsense, Verdict::Again(Cause::Nonsense)),
             (Asked::Confirm, refusal(422, ""), Verdict::Fail(Failure::NotConfirmed { detail: "D.".into() })),
-            (Asked::Confirm, refusal(502, ""), Verdict::Fail(Failure::NotConfirmed { detail: "D.".into() })),
+            (
+                Asked::Confirm,
+                refusal(502, UPSTREAM_REFUSED),
+                Verdict::Fail(Failure::NotConfirmed { detail: "D.".into() }),
+            ),
             (Asked::Confirm, refusal(504, ""), Verdict::Again(Cause::Server(504))),
         ] {
             assert_eq!(judge(asked, &answer), expected, "{asked:?} {answer:?}");

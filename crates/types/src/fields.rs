@@ -126,9 +126,9 @@ pub fn confirmed(fields: &dyn Fields) -> Option<Confirmed> {
     })
 }
 
-/// The sentence of a problem document. Source: RFC 9457.
-pub fn problem_detail(fields: &dyn Fields) -> Option<String> {
-    fields.text(&["detail"])
+/// Type and sentence of a problem document; either may be empty. Source: RFC 9457.
+pub fn problem(fields: &dyn Fields) -> (String, String) {
+    (fields.text(&["type"]).unwrap_or_default(), fields.text(&["detail"]).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -189,6 +189,9 @@ impl ProblemKind {
     }
 }
 
+/// [`ProblemKind::UpstreamRefused`] as it travels: the one server fault that time does not mend.
+pub const UPSTREAM_REFUSED: &str = "urn:updock:problem:upstream-refused";
+
 /// A problem document. Source: RFC 9457.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
@@ -248,5 +251,6 @@ mod tests {
     fn every_problem_kind_has_its_row() {
         assert_eq!(ProblemKind::UpstreamTimeout.status(), 504);
         assert_eq!(ProblemKind::Forbidden.uri(), "urn:updock:problem:forbidden");
+        assert_eq!(ProblemKind::UpstreamRefused.uri(), UPSTREAM_REFUSED);
     }
 }

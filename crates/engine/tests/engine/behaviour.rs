@@ -1,0 +1,338 @@
+//! What the engine does, told by stories in virtual time.
+
+use crate::sim::{ALL, Endpoint, Fault, MIB, Sim};
+use updock_engine::{
+    Answer, Cause, Command, CredentialSource, Failure, Input, Millis, Network, RowState, Start, Store, WaitReason,
+    Which,
+};
+use updock_types::policy::{AcceptRule, Refusal, UploadPolicy};
+
+fn done(sim: &Sim) -> usize {
+    sim.rows.values().filter(|row| matches!(row.state, RowState::Done { .. })).count()
+}
+
+#[test]
+fn a_small_file_travels_in_one_request_and_is_inspected() {
+    let mut sim = Sim::new(|_| {});
+    let keys = sim.add(&[3]);
+    sim.run();
+    assert!(matches!(sim.state(keys[0]), RowState::Done { stored: true, confirmed: false, .. }));
+    let asked: Vec<_> = sim.sent.iter().map(|sent| sent.1).collect();
+    assert_eq!(asked, [Endpoint::Base, Endpoint::Info]);
+}
+
+#[test]
+fn a_large_file_travels_in_parts_and_is_confirmed_by_the_signer() {
+    let mut sim = Sim::signed(|config| config.store = Store::Never);
+    let keys = sim.add(&[150 * MIB]);
+    sim.run();
+    assert!(matches!(sim.state(keys[0]), RowState::Done { confirmed: true, .. }));
+    assert_eq!(sim.times(Endpoint::Part), 30);
+    assert_eq!((sim.times(Endpoint::Credential), sim.times(Endpoint::Confirm)), (1, 1));
+}
+
+#[test]
+fn one_credential_serves_all_files_that_wait() {
+    let mut sim = Sim::signed(|_| {});
+    sim.add(&[1; 40]);
+    sim.run();
+    assert_eq!(done(&sim), 40);
+    assert_eq!(sim.times(Endpoint::Credential), 1);
+}
+
+#[test]
+fn a_credential_is_not_overdrawn() {
+    let mut sim = Sim::signed(|_| {});
+    sim.token_operations = Some(3);
+    sim.add(&[1; 10]);
+    sim.run();
+    assert_eq!(done(&sim), 10);
+    assert_eq!(sim.times(Endpoint::Credential), 4);
+}
+
+#[test]
+fn an_expired_credential_is_replaced_and_the_upload_goes_on() {
+    for code in ["AccessTokenExpiredError", "OperationsLimitExceededError", "SignatureExpirationError"] {
+        let mut sim = Sim::signed(|_| {}).fault(Endpoint::Base, 1, Fault::Code(401, code));
+        sim.add(&[1]);
+        sim.run();
+        assert_eq!((done(&sim), sim.times(Endpoint::Credential)), (1, 2), "{code}");
+    }
+}
+
+#[test]
+fn a_credential_that_the_service_never_takes_is_a_failure_with_its_sentence() {
+    let mut sim = Sim::signed(|_| {}).always(Endpoint::Base, Fault::Code(403, "SignatureInvalidError"));
+    let keys = sim.add(&[1]);
+    sim.run();
+    let detail = "A sentence.".into();
+    assert_eq!(sim.state(keys[0]), &RowState::Failed(Failure::CredentialRefused { detail }));
+    assert_eq!(sim.times(Endpoint::Base), 3);
+}
+
+#[test]
+fn a_signer_that_is_down_is_asked_again_and_then_said_to_be() {
+    for (fault, cause) in [
+        (Fault::Status(500), Cause::Server(500)),
+        (Fault::Html, Cause::Nonsense),
+        (Fault::Silence, Cause::Timeout),
+        (Fault::Reset, Cause::Network),
+    ] {
+        let mut sim = Sim::signed(|_| {}).always(Endpoint::Credential, fault);
+        let keys = sim.add(&[1, 30 * MIB]);
+        sim.run();
+        for key in keys {
+            assert_eq!(sim.state(key), &RowState::Failed(Failure::CredentialUnavailable { cause }), "{fault:?}");
+        }
+        assert!(sim.now < Millis::from_seconds(120), "{fault:?} took {:?}", sim.now);
+    }
+}
+
+#[test]
+fn a_failed_file_can_be_retried_once_the_signer_is_back() {
+    let mut sim = Sim::signed(|_| {});
+    for nth in 1..=5 {
+        sim = sim.fault(Endpoint::Credential, nth, Fault::Status(500));
+    }
+    let keys = sim.add(&[1]);
+    sim.run();
+    assert!(matches!(sim.state(keys[0]), RowState::Failed(_)));
+    sim.command(Command::Retry(Which::One(keys[0])));
+    sim.run();
+    assert_eq!(done(&sim), 1);
+}
+
+#[test]
+fn a_failed_part_is_sent_again_and_no_other() {
+    for fault in [Fault::Status(500), Fault::Status(503), Fault::Reset, Fault::LostAnswer, Fault::Silence, Fault::Html]
+    {
+        let mut sim = Sim::new(|_| {}).fault(Endpoint::Part, 3, fault);
+        sim.add(&[30 * MIB]);
+        sim.run();
+        assert_eq!(done(&sim), 1, "{fault:?}");
+        assert_eq!(sim.times(Endpoint::Part), 7, "{fault:?}");
+    }
+}
+
+#[test]
+fn a_throttled_part_waits_as_long_as_the_service_asked() {
+    let mut sim = Sim::new(|_| {}).fault(Endpoint::Part, 2, Fault::Throttled(7));
+    let keys = sim.add(&[30 * MIB]);
+    sim.run_until(|sim| matches!(sim.rows[&keys[0]].state, RowState::Waiting(WaitReason::Throttled(_))));
+    sim.run();
+    assert_eq!(done(&sim), 1);
+    let second: Vec<_> = sim.sent.iter().filter(|sent| sent.3 == Some(1)).map(|sent| sent.0).collect();
+    assert_eq!(second.len(), 2);
+    assert!(second[1].since(second[0]) >= Millis(7_000));
+}
+
+#[test]
+fn a_part_url_that_expired_starts_the_upload_anew() {
+    let mut sim = Sim::new(|_| {}).fault(Endpoint::Part, 4, Fault::Status(403));
+    sim.add(&[30 * MIB]);
+    sim.run();
+    assert_eq!((done(&sim), sim.times(Endpoint::Start)), (1, 2));
+}
+
+#[test]
+fn a_lost_answer_of_completion_is_looked_up_before_anything_is_done_twice() {
+    let mut sim = Sim::new(|_| {}).fault(Endpoint::Complete, 1, Fault::LostAnswer);
+    sim.add(&[30 * MIB]);
+    sim.run();
+    assert_eq!((done(&sim), sim.times(Endpoint::Complete), sim.times(Endpoint::Part)), (1, 1, 6));
+
+    let mut sim = Sim::new(|_| {}).fault(Endpoint::Complete, 1, Fault::Reset);
+    sim.add(&[30 * MIB]);
+    sim.run();
+    assert_eq!((done(&sim), sim.times(Endpoint::Complete), sim.times(Endpoint::Part)), (1, 2, 6));
+}
+
+#[test]
+fn a_server_that_keeps_fewer_bytes_is_never_a_success() {
+    for endpoint in [Endpoint::Base, Endpoint::Complete] {
+        for signed in [false, true] {
+            let sim = if signed { Sim::signed(|_| {}) } else { Sim::new(|_| {}) };
+            let mut sim = sim.always(endpoint, Fault::Truncated);
+            let size = if endpoint == Endpoint::Base { 1000 } else { 30 * MIB };
+            let keys = sim.add(&[size]);
+            sim.run();
+            assert_eq!(sim.state(keys[0]), &RowState::Failed(Failure::SizeDiffers { stored: size / 2 }));
+        }
+    }
+}
+
+#[test]
+fn a_refused_key_fails_the_file_and_says_so() {
+    let mut sim = Sim::new(|_| {}).always(Endpoint::Base, Fault::Code(403, "ProjectPublicKeyInvalidError"));
+    let keys = sim.add(&[1]);
+    sim.run();
+    assert!(matches!(sim.state(keys[0]), RowState::Failed(Failure::KeyRefused { .. })));
+    assert_eq!(sim.times(Endpoint::Base), 1);
+}
+
+#[test]
+fn a_file_that_vanished_fails_and_the_others_go_on() {
+    let mut sim = Sim::new(|_| {}).fault(Endpoint::Base, 2, Fault::Unreadable);
+    sim.add(&[1, 2, 3, 4]);
+    sim.run();
+    assert_eq!(done(&sim), 3);
+    assert_eq!(sim.rows.values().filter(|row| row.state == RowState::Failed(Failure::Unreadable)).count(), 1);
+}
+
+#[test]
+fn a_service_that_stays_away_is_given_up_in_bounded_time() {
+    let mut sim = Sim::new(|_| {}).always(Endpoint::Base, Fault::Reset);
+    let keys = sim.add(&[1]);
+    sim.run();
+    assert_eq!(sim.state(keys[0]), &RowState::Failed(Failure::GaveUp(Cause::Network)));
+    assert!(sim.times(Endpoint::Base) <= 10);
+    assert!(sim.now < Millis::from_seconds(180));
+}
+
+#[test]
+fn nothing_is_sent_while_offline_and_everything_goes_on_after() {
+    let mut sim = Sim::new(|_| {});
+    sim.network(Network::Offline);
+    let keys = sim.add(&[1, 30 * MIB]);
+    sim.run();
+    assert!(sim.sent.is_empty());
+    assert_eq!(sim.state(keys[0]), &RowState::Queued);
+    sim.network(Network::Online);
+    sim.run();
+    assert_eq!(done(&sim), 2);
+}
+
+#[test]
+fn losing_the_network_costs_no_attempt() {
+    let mut sim = Sim::new(|_| {});
+    for nth in 1..=30 {
+        sim = sim.fault(Endpoint::Part, nth, Fault::Reset);
+    }
+    let keys = sim.add(&[30 * MIB]);
+    sim.run_until(|sim| sim.times(Endpoint::Start) == 1);
+    for _ in 0..7 {
+        sim.network(Network::Offline);
+        while sim.in_flight_of(keys[0]) > 0 && sim.step() {}
+        assert_eq!(sim.state(keys[0]), &RowState::Waiting(WaitReason::Offline));
+        sim.network(Network::Online);
+    }
+    sim.run();
+    assert_eq!(done(&sim), 1);
+}
+
+#[test]
+fn a_cancelled_file_sends_nothing_more_and_can_be_taken_up() {
+    let mut sim = Sim::new(|_| {});
+    let keys = sim.add(&[60 * MIB]);
+    sim.run_until(|sim| sim.times(Endpoint::Part) == 5);
+    sim.command(Command::Cancel(Which::One(keys[0])));
+    assert_eq!(sim.in_flight_of(keys[0]), 0);
+    assert_eq!(sim.state(keys[0]), &RowState::Failed(Failure::Cancelled));
+    let sent = sim.sent.len();
+    sim.run();
+    assert_eq!(sim.sent.len(), sent);
+    sim.command(Command::Retry(ALL));
+    sim.run();
+    assert_eq!(done(&sim), 1);
+    assert_eq!(sim.times(Endpoint::Start), 1, "finished parts are kept");
+    assert_eq!(sim.times(Endpoint::Part), 12);
+}
+
+#[test]
+fn a_paused_file_does_not_send_finished_parts_again() {
+    let mut sim = Sim::new(|_| {});
+    let keys = sim.add(&[60 * MIB]);
+    sim.run_until(|sim| sim.times(Endpoint::Part) == 5);
+    sim.command(Command::Pause(ALL));
+    assert_eq!(sim.state(keys[0]), &RowState::Paused);
+    assert_eq!(sim.in_flight_of(keys[0]), 0);
+    sim.run();
+    sim.command(Command::Resume(ALL));
+    sim.run();
+    assert_eq!((done(&sim), sim.times(Endpoint::Part)), (1, 12));
+}
+
+#[test]
+fn a_removed_file_leaves_and_is_released() {
+    let mut sim = Sim::new(|_| {});
+    let keys = sim.add(&[60 * MIB, 5]);
+    sim.run_until(|sim| sim.times(Endpoint::Part) == 2);
+    sim.command(Command::Remove(Which::One(keys[0])));
+    assert_eq!(sim.state(keys[0]), &RowState::Removed);
+    assert_eq!(sim.engine.snapshot().rows.len(), 1);
+    sim.run();
+    assert_eq!(done(&sim), 1);
+    sim.command(Command::Remove(ALL));
+    assert!(sim.engine.snapshot().rows.is_empty());
+    assert_eq!(sim.engine.totals().files, 0);
+}
+
+#[test]
+fn the_policy_is_held_before_anything_is_sent() {
+    let mut sim = Sim::new(|config| {
+        config.policy =
+            UploadPolicy { max_file_size: Some(10), max_files: Some(2), accept: AcceptRule::parse_list("image/*") };
+    });
+    let keys = sim.add(&[11, 0, 5, 6, 7]);
+    sim.run();
+    assert_eq!(sim.state(keys[0]), &RowState::Rejected(Refusal::TooLarge { limit: 10 }));
+    assert_eq!(sim.state(keys[1]), &RowState::Rejected(Refusal::Empty));
+    assert_eq!(sim.state(keys[4]), &RowState::Rejected(Refusal::TooMany { limit: 2 }));
+    assert_eq!((done(&sim), sim.times(Endpoint::Base)), (2, 2));
+}
+
+#[test]
+fn a_list_that_waits_for_a_command_sends_nothing_before_it() {
+    let mut sim = Sim::new(|config| config.start = Start::OnCommand);
+    let keys = sim.add(&[1, 2]);
+    sim.run();
+    assert_eq!(sim.state(keys[0]), &RowState::Ready);
+    sim.command(Command::Start(Which::One(keys[1])));
+    sim.run();
+    assert_eq!((done(&sim), sim.times(Endpoint::Base)), (1, 1));
+}
+
+#[test]
+fn a_page_function_can_give_credentials() {
+    let mut sim = Sim::new(|config| config.credentials = CredentialSource::Page);
+    sim.add(&[1, 2]);
+    sim.run();
+    assert_eq!((done(&sim), sim.token), (2, 1));
+}
+
+#[test]
+fn a_long_file_leaves_room_for_small_ones() {
+    let mut sim = Sim::new(|_| {});
+    sim.add(&[600 * MIB, 1, 1, 1]);
+    sim.run_until(|sim| done(sim) == 3);
+    assert!(sim.times(Endpoint::Part) < 40, "small files waited for {} parts", sim.times(Endpoint::Part));
+}
+
+#[test]
+fn ten_thousand_files_are_taken_at_once() {
+    let mut sim = Sim::new(|_| {});
+    sim.add(&vec![0; 10_001]);
+    assert_eq!(sim.engine.totals().rejected, 10_001);
+    sim.add(&[]);
+    assert!(sim.all_final());
+}
+
+#[test]
+fn an_answer_nobody_waits_for_changes_nothing() {
+    let mut sim = Sim::new(|_| {});
+    let keys = sim.add(&[1]);
+    sim.run();
+    let before = sim.engine.snapshot();
+    let request = updock_engine::RequestId(1);
+    sim.input(Input::Answered { request, answer: Answer::Unreachable });
+    sim.input(Input::Progressed { request, sent: 9 });
+    for command in
+        [Command::Pause(ALL), Command::Retry(ALL), Command::Cancel(ALL), Command::Start(ALL), Command::Resume(ALL)]
+    {
+        sim.command(command);
+    }
+    assert_eq!(sim.engine.snapshot(), before);
+    sim.command(Command::Remove(Which::One(keys[0])));
+    sim.command(Command::Remove(Which::One(keys[0])));
+    sim.command(Command::Cancel(Which::One(updock_engine::FileKey(77))));
+}
