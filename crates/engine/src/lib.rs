@@ -1,16 +1,4 @@
-//! The upload engine: a pure state machine. Time, answers and people's commands come in; requests to send come out.
-//! It has no I/O, clock or randomness of its own: same seed and same inputs give the same actions, always.
-//!
-//! A *driver* (the browser's in `web`, a native one in `updock-client`, a simulator in tests) does what the engine asks:
-//!
-//! 1. [`Engine::handle`] an [`Input`] at a time `now`;
-//! 2. drain [`Engine::poll`] and perform each [`Action`];
-//! 3. sleep until [`Engine::deadline`], then handle [`Input::Tick`]; or until something happens.
-//! 4. Show [`Engine::take_changes`] and [`Engine::totals`], or a whole [`Engine::snapshot`].
-//!
-//! Invariants: a file reported done is on the server with the size that was sent; every file reaches a final state in
-//! bounded attempts; progress never falls; no more requests are in flight than the budget allows; after a cancel or
-//! remove nothing is sent for that file.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
 mod action;

@@ -1,18 +1,4 @@
-//! The four signatures of Uploadcare, made and verified: REST (HMAC-SHA1), upload signature (HMAC-SHA256), upload
-//! token (JWT, HS256), webhook (HMAC-SHA256).
-//!
-//! Pure functions: no I/O, no clock, no keys read from anywhere. Every comparison is the library's constant-time one.
-//! Invariant: a [`SecretKey`] never shows in `Debug`, and nothing here returns one.
-//!
-//! ```
-//! use updock_sign::{SecretKey, upload_signature};
-//!
-//! let key = SecretKey::parse("YOUR_SECRET_KEY").expect("not empty");
-//! assert_eq!(
-//!     upload_signature(&key, 1678361640),
-//!     "93b69d086a487fbdfc36172b96a5d7f5afa7cb209e43e5f25890bc037e638584"
-//! );
-//! ```
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
 mod date;

@@ -1,15 +1,4 @@
-//! What goes over every wire, and nothing else: ids, objects of the Upload API and the REST API, the error
-//! catalogue, the operation table, the upload policy, and the signer's own requests and answers.
-//!
-//! Nothing here does I/O, reads a clock or is async. It builds for wasm32 and natively, with no features.
-//! Invariant: a value of one of these types has been checked; parse once, at the edge.
-//!
-//! ```
-//! use updock_types::FileUuid;
-//!
-//! let file = FileUuid::parse("17be4678-dab7-4bc7-8753-28914a22960a").expect("a UUID");
-//! assert_eq!(file.to_string(), "17be4678-dab7-4bc7-8753-28914a22960a");
-//! ```
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
 mod content;
