@@ -28,7 +28,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::error::Result;
+use crate::error::{Doing, Result};
 use crate::workspace::Workspace;
 
 #[derive(Parser)]
@@ -60,6 +60,8 @@ enum Task {
     },
     /// Set up what is missing and run everything that CI runs
     Test,
+    /// Run the widget's own wasm tests in headless Chromium
+    WasmTest,
     /// Run the end-to-end tests in Chromium
     E2e(e2e::Options),
     /// Say what is missing on this machine and what would be done about it
@@ -112,6 +114,10 @@ fn run(task: &Task) -> Result<()> {
     match task {
         Task::Demo { check: true, signer_secret, .. } => check::run(&workspace, signer_secret.as_deref()),
         Task::Test => test::run(&workspace),
+        Task::WasmTest => {
+            let xtask = std::env::current_exe().doing("find this program")?;
+            runner::browser_tests(&workspace, &xtask, |_| ())
+        }
         Task::E2e(options) => e2e::run(&workspace, options, |_| ()),
         Task::Bench => bench::run(&workspace),
         Task::Fmt { check } => test::fmt(&workspace, *check),
