@@ -264,20 +264,23 @@ fn write_private(file: &Path, text: &str) -> Result<()> {
 }
 
 /// The policy of the demo: visitors of this one page may upload, and nobody may do anything else.
+/// The rate is generous, since the browser tests are one visitor in a hurry.
 fn signer_policy(public_key: &str, secret_file: &Path, local: Option<&str>, page_port: u16) -> String {
     let upstream = local.map_or_else(String::new, |local| {
-        format!("\n[upstream]\nupload_base_url = {local:?}\nrest_base_url = {local:?}\ncdn_base_url = {local:?}\n")
+        format!("\n[upstream] # the stand-in, on this machine\nrest = {local:?}\nplain_http = true\n")
     });
     format!(
-        r#"# Written by `cargo xtask demo` at each start.
+        r#"# Written by `cargo xtask` at each start.
 version = 1
 
 [project]
 public_key = {public_key:?}
-secrets = [{{ file = {:?} }}]
+secret = {{ file = {:?} }}
 {upstream}
 [uploads.visitors]
 origins = ["http://127.0.0.1:{page_port}", "http://localhost:{page_port}"]
+rate = "50/s burst 500"
+store = true
 "#,
         secret_file.display().to_string()
     )
