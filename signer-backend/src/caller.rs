@@ -1,0 +1,164 @@
+//! Who is calling: an agent by its key, or a browser by its page's origin.
+//!
+//! Invariant: an unknown key, a wrong one and one of another agent get the same answer, and a request that brings
+//! neither key nor origin is nobody. Forwarded headers are not looked at.
+
+use crate::decision::{Allowed, Decision, Grants, Need};
+use crate::key::{AgentKey, PREFIX};
+use crate::policy::{Agent, Origin, Policy};
+use crate::problem::Fault;
+use http::{HeaderMap, header};
+use std::sync::Arc;
+use updock_types::signer::ProblemKind;
+use updock_types::{Area, Level};
+
+/// Who is calling.
+#[derive(Debug, Clone)]
+pub enum Caller {
+    /// A program with a key.
+    Agent {
+        /// Which.
+        agent: Arc<Agent>,
+        /// The public part of its key.
+        key_id: String,
+    },
+    /// A browser on a listed page.
+    Visitor {
+        /// Which page; ours from the list, not the text that came.
+        origin: Origin,
+    },
+}
+
+impl Caller {
+    /// Who sends these headers, by `policy`.
+    pub(crate) fn of(headers: &HeaderMap, policy: &Policy) -> Result<Self, Fault> {
+        let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
+        match (authorizations.next(), authorizations.next()) {
+            (None, _) => Self::visitor(headers, policy),
+            (Some(value), None) => {
+                let text = value.to_str().map_err(|_| unknown())?;
+                Self::agent(text, policy)
+            }
+            (Some(_), Some(_)) => {
+                Err(Fault::new(ProblemKind::BadRequest, "The request has several Authorization headers; send one."))
+            }
+        }
+    }
+
+    fn agent(authorization: &str, policy: &Policy) -> Result<Self, Fault> {
+        let (scheme, value) = authorization.trim().split_once(' ').unwrap_or((authorization, ""));
+        let key = if scheme.eq_ignore_ascii_case("Bearer") {
+            value.trim()
+        } else if scheme.eq_ignore_ascii_case("Uploadcare.Simple") {
+            let (public_key, key) = value.trim().split_once(':').ok_or_else(unknown)?;
+            if public_key != policy.public_key.as_str() {
+                return Err(unknown());
+            }
+            key
+        } else if scheme.eq_ignore_ascii_case("Uploadcare") {
+            // A signature can only be checked by whoever has the key, and we have its digest.
+            return Err(Fault::new(
+                ProblemKind::Unauthenticated,
+                "Signed requests end here; send the agent key as `Authorization: Bearer <agent key>` or with the Uploadcare.Simple scheme.",
+            ));
+        } else {
+            return Err(Fault::new(
+                ProblemKind::Unauthenticated,
+                "This Authorization scheme is not known here; send `Authorization: Bearer <agent key>`.",
+            ));
+        };
+        let key = AgentKey::parse(key).map_err(|_| {
+            Fault::new(
+                ProblemKind::Unauthenticated,
+                format!("This is no agent key, or not a whole one; an agent key begins with {PREFIX}."),
+            )
+        })?;
+        let digest = key.digest();
+        // Every stored key is compared, found or not, so that time tells nothing about which are there.
+        let mut found = None;
+        for agent in &policy.agents {
+            for stored in &agent.keys {
+                if stored.digest.matches(&digest) {
+                    found = Some(agent);
+                }
+            }
+        }
+        let agent = found.ok_or_else(unknown)?;
+        Ok(Self::Agent { agent: Arc::clone(agent), key_id: key.id().to_owned() })
+    }
+
+    fn visitor(headers: &HeaderMap, policy: &Policy) -> Result<Self, Fault> {
+        if headers.get(header::ORIGIN).is_none() {
+            return Err(Fault::new(
+                ProblemKind::Unauthenticated,
+                "Nobody can tell who is calling; send `Authorization: Bearer <agent key>`, or call from a listed page.",
+            ));
+        }
+        let origin = listed(headers, policy).ok_or_else(|| {
+            Fault::new(ProblemKind::Forbidden, "The origin of this page is not among those that may call.")
+        })?;
+        Ok(Self::Visitor { origin: origin.clone() })
+    }
+
+    /// What it may do.
+    pub fn grants(&self) -> Grants {
+        match self {
+            Self::Agent { agent, .. } => agent.grants,
+            Self::Visitor { .. } => Grants::default().with(Area::Uploads, Level::Write),
+        }
+    }
+
+    /// May it do `what`, which needs `need`? The decision, and `what` itself only if it is allowed.
+    pub fn may<T>(&self, need: Need, what: T) -> (Decision, Option<Allowed<T>>) {
+        Allowed::decide(&self.grants(), need, what)
+    }
+
+    /// Is it a browser without key?
+    pub fn is_visitor(&self) -> bool {
+        matches!(self, Self::Visitor { .. })
+    }
+
+    /// Its id in records: the agent's, or `visitor`.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Agent { agent, .. } => &agent.id,
+            Self::Visitor { .. } => "visitor",
+        }
+    }
+
+    /// The public part of its key.
+    pub fn key_id(&self) -> Option<&str> {
+        match self {
+            Self::Agent { key_id, .. } => Some(key_id),
+            Self::Visitor { .. } => None,
+        }
+    }
+
+    /// For the start of a sentence.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Agent { agent, .. } => agent.name.clone(),
+            Self::Visitor { origin } => format!("Visitor from {origin}"),
+        }
+    }
+
+    /// For the middle of a sentence.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Agent { agent, .. } => agent.name.clone(),
+            Self::Visitor { origin } => format!("a visitor from {origin}"),
+        }
+    }
+}
+
+/// The listed origin that equals the one `Origin` header, byte for byte.
+pub(crate) fn listed<'a>(headers: &HeaderMap, policy: &'a Policy) -> Option<&'a Origin> {
+    let mut given = headers.get_all(header::ORIGIN).iter();
+    let (Some(one), None) = (given.next(), given.next()) else { return None };
+    let visitors = policy.visitors.as_ref()?;
+    visitors.origins.iter().find(|origin| origin.as_str().as_bytes() == one.as_bytes())
+}
+
+fn unknown() -> Fault {
+    Fault::new(ProblemKind::Unauthenticated, "This agent key is not known here; ask whoever runs this signer for one.")
+}

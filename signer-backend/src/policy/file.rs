@@ -1,0 +1,201 @@
+//! The policy file as it is written. Unknown fields are refused everywhere; nothing here is checked beyond its shape.
+
+use super::text::Rate;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+use toml::Spanned;
+use updock_types::policy::UploadPolicy;
+use updock_types::{Area, Level};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub version: Spanned<u32>,
+    #[serde(default)]
+    pub server: Server,
+    pub project: Project,
+    #[serde(default)]
+    pub upstream: Upstream,
+    #[serde(default)]
+    pub uploads: Uploads,
+    #[serde(default)]
+    pub agents: BTreeMap<String, Spanned<Agent>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Server {
+    pub listen: Option<Spanned<String>>,
+    pub public_url: Option<Spanned<String>>,
+    pub max_connections: Option<Spanned<u32>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Project {
+    pub public_key: Spanned<String>,
+    pub secret: Spanned<Source>,
+    pub upload_secret: Option<Spanned<Source>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Upstream {
+    pub rest: Option<Spanned<String>>,
+    pub plain_http: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Uploads {
+    pub policy: UploadPolicy,
+    pub violations: Violations,
+    pub visitors: Option<Spanned<Visitors>>,
+    pub agents: Terms,
+}
+
+/// What becomes of a file that does not keep the upload policy.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Violations {
+    /// It is not stored; its life of 24 hours ends it.
+    #[default]
+    Leave,
+    /// It is deleted, if it was uploaded within the last day.
+    Delete,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Visitors {
+    pub origins: Spanned<Vec<Spanned<String>>>,
+    pub rate: Option<Spanned<String>>,
+    pub ttl_max: Option<Spanned<String>>,
+    pub operations_max: Option<Spanned<u32>>,
+    pub store: Option<bool>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Terms {
+    pub ttl_max: Option<Spanned<String>>,
+    pub operations_max: Option<Spanned<u32>>,
+    pub store: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Agent {
+    pub name: Spanned<String>,
+    pub keys: Spanned<Vec<Spanned<Key>>>,
+    #[serde(default)]
+    pub files: Level,
+    #[serde(default)]
+    pub metadata: Level,
+    #[serde(default)]
+    pub groups: Level,
+    #[serde(default)]
+    pub uploads: Level,
+    #[serde(default)]
+    pub conversion: Level,
+    #[serde(default)]
+    pub addons: Level,
+    #[serde(default)]
+    pub webhooks: Level,
+    #[serde(default)]
+    pub project: Level,
+}
+
+impl Agent {
+    pub(super) fn level(&self, area: Area) -> Level {
+        match area {
+            Area::Files => self.files,
+            Area::Metadata => self.metadata,
+            Area::Groups => self.groups,
+            Area::Uploads => self.uploads,
+            Area::Conversion => self.conversion,
+            Area::Addons => self.addons,
+            Area::Webhooks => self.webhooks,
+            Area::Project => self.project,
+        }
+    }
+}
+
+/// Where a secret is read from.
+pub(super) enum Source {
+    Env(String),
+    File(String),
+}
+
+/// A stored agent key.
+pub(super) struct Key {
+    pub sha256: String,
+    pub id: Option<String>,
+}
+
+/// A table that people are tempted to replace by the secret itself. Such a text is refused here, by hand, so that
+/// no message of the reader can repeat it.
+struct NotText<T> {
+    sentence: &'static str,
+    table: PhantomData<T>,
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for NotText<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table in braces")
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<T, E> {
+        Err(E::custom(self.sentence))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::deserialize(serde::de::value::MapAccessDeserializer::new(map))
+    }
+}
+
+impl<'de> Deserialize<'de> for Source {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Table {
+            env: Option<String>,
+            file: Option<String>,
+        }
+        let sentence =
+            "the secret itself must not stand in this file; write { env = \"NAME\" } or { file = \"/path\" }";
+        let table = deserializer.deserialize_any(NotText::<Table> { sentence, table: PhantomData })?;
+        match (table.env, table.file) {
+            (Some(name), None) => Ok(Self::Env(name)),
+            (None, Some(path)) => Ok(Self::File(path)),
+            _ => {
+                Err(D::Error::custom("a secret comes from one place; write { env = \"NAME\" } or { file = \"/path\" }"))
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Table {
+            sha256: String,
+            id: Option<String>,
+        }
+        let sentence = "an agent key must not stand in this file, only its digest: \
+            make a new key with `updock-signer keys new` and write the line it prints";
+        let table = deserializer.deserialize_any(NotText::<Table> { sentence, table: PhantomData })?;
+        Ok(Self { sha256: table.sha256, id: table.id })
+    }
+}
+
+/// Reads a rate, or the default.
+pub(super) fn rate(text: Option<&Spanned<String>>) -> Result<Rate, (std::ops::Range<usize>, &'static str)> {
+    text.map_or(Ok(Rate::default()), |text| text.get_ref().parse().map_err(|sentence| (text.span(), sentence)))
+}

@@ -1,0 +1,389 @@
+//! The policy: who may do what. Read from one TOML file, and refused as a whole when anything in it is unknown,
+//! contradictory, open or useless. Each refusal is one sentence with a line.
+//!
+//! Invariant: a [`Policy`] has a project secret, and at least one caller that is granted something; every origin is
+//! exact; no key of an agent is known in clear.
+
+mod error;
+mod file;
+mod text;
+
+pub use error::PolicyError;
+pub use file::Violations;
+pub use text::{Origin, Rate};
+
+use crate::decision::Grants;
+use crate::key::{KeyDigest, PREFIX};
+use crate::random::is_base62;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use toml::Spanned;
+use updock_client::Base;
+use updock_sign::{ScopeItem, SecretKey};
+use updock_types::policy::UploadPolicy;
+use updock_types::upload::limits::CREDENTIAL_MAX_SECONDS;
+use updock_types::{Area, PublicKey};
+
+/// The endpoints that a credential opens when nobody says otherwise: whatever one upload needs. Reading `/info/`
+/// needs no credential.
+const SCOPE: [&str; 3] = ["/base/", "/multipart/*", "/group/"];
+const DEFAULT_TTL_MAX: u32 = 600;
+const DEFAULT_OPERATIONS_MAX: u32 = 20;
+/// Most operations one token can have. Source: Upload API, Authentication.
+const OPERATIONS_LIMIT: u32 = 100_000;
+const DEFAULT_CONNECTIONS: u32 = 1024;
+
+/// A checked policy.
+#[derive(Debug)]
+pub struct Policy {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// How callers reach this signer, for links in answers; else it is the address it listens on.
+    pub public_url: Option<Base>,
+    /// Most connections at a time.
+    pub max_connections: u32,
+    /// The project.
+    pub public_key: PublicKey,
+    /// Signs REST requests.
+    pub secret: SecretKey,
+    /// Signs upload credentials.
+    pub upload_secret: SecretKey,
+    /// Where the REST API is.
+    pub rest: Base,
+    /// What may be uploaded.
+    pub upload_policy: UploadPolicy,
+    /// What becomes of a file that does not keep it.
+    pub violations: Violations,
+    /// Browsers without a key.
+    pub visitors: Option<Visitors>,
+    /// What agents get as upload credentials.
+    pub agent_terms: CredentialTerms,
+    /// Callers with a key.
+    pub agents: Vec<Arc<Agent>>,
+}
+
+/// The rule for browsers without a key.
+#[derive(Debug)]
+pub struct Visitors {
+    /// Pages that may ask.
+    pub origins: Vec<Origin>,
+    /// How often one address may ask.
+    pub rate: Rate,
+    /// What they get.
+    pub terms: CredentialTerms,
+}
+
+/// The most that an upload credential may open.
+#[derive(Debug, Clone)]
+pub struct CredentialTerms {
+    /// Longest life in seconds.
+    pub ttl_max: u32,
+    /// Most files.
+    pub operations_max: u32,
+    /// Endpoints.
+    pub scope: Vec<ScopeItem>,
+    /// Are confirmed files stored?
+    pub store: bool,
+}
+
+/// A caller with a key.
+#[derive(Debug)]
+pub struct Agent {
+    /// Its name in the file.
+    pub id: String,
+    /// Its name in sentences.
+    pub name: String,
+    /// Its keys; several for rotation.
+    pub keys: Vec<StoredKey>,
+    /// What it may do.
+    pub grants: Grants,
+}
+
+/// An agent key as it is stored.
+#[derive(Debug)]
+pub struct StoredKey {
+    /// Its digest.
+    pub digest: KeyDigest,
+    /// Its public part, if the file says it.
+    pub id: Option<String>,
+}
+
+/// From where secrets may be read.
+pub struct Sources<'a> {
+    /// Relative paths start here.
+    pub directory: &'a Path,
+    /// Looks up an environment variable.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Policy {
+    /// Reads and checks a policy file, and the secrets it points to.
+    pub fn load(path: &Path) -> Result<Self, PolicyError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| PolicyError::new(format!("the file cannot be read: {error}")))?;
+        let directory = path.parent().unwrap_or_else(|| Path::new("."));
+        Self::parse(&text, &Sources { directory, env: &|name| std::env::var(name).ok() })
+    }
+
+    /// Checks the text of a policy file.
+    pub fn parse(text: &str, sources: &Sources<'_>) -> Result<Self, PolicyError> {
+        let file: file::File = toml::from_str(text).map_err(|error| PolicyError::reading(text, &error))?;
+        Checker { text, sources }.policy(file)
+    }
+
+    /// A policy for embedding, without a file: closed but for what is added to it.
+    pub fn new(public_key: PublicKey, secret: SecretKey) -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 3001)),
+            public_url: None,
+            max_connections: DEFAULT_CONNECTIONS,
+            public_key,
+            upload_secret: secret.clone(),
+            secret,
+            rest: Base::uploadcare_rest(),
+            upload_policy: UploadPolicy::default(),
+            violations: Violations::default(),
+            visitors: None,
+            agent_terms: CredentialTerms::default(),
+            agents: Vec::new(),
+        }
+    }
+}
+
+impl Default for CredentialTerms {
+    /// 10 minutes, 20 files, the endpoints of one upload, stored when confirmed.
+    fn default() -> Self {
+        let item = |text| ScopeItem::parse(text).expect("these are scope items");
+        Self {
+            ttl_max: DEFAULT_TTL_MAX,
+            operations_max: DEFAULT_OPERATIONS_MAX,
+            scope: SCOPE.map(item).to_vec(),
+            store: true,
+        }
+    }
+}
+
+struct Checker<'a> {
+    text: &'a str,
+    sources: &'a Sources<'a>,
+}
+
+impl Checker<'_> {
+    fn at(&self, span: &Range<usize>, sentence: impl Into<String>) -> PolicyError {
+        PolicyError::at(self.text, span, sentence)
+    }
+
+    fn policy(&self, file: file::File) -> Result<Policy, PolicyError> {
+        if *file.version.get_ref() != 1 {
+            return Err(self.at(&file.version.span(), "this program reads version 1 of the policy file only"));
+        }
+        let public_key = self.parsed(&file.project.public_key, |text| PublicKey::parse(text))?;
+        let secret = self.secret(&file.project.secret)?;
+        let upload_secret = match &file.project.upload_secret {
+            Some(source) => self.secret(source)?,
+            None => secret.clone(),
+        };
+        let mut policy = Policy::new(public_key, secret);
+        policy.upload_secret = upload_secret;
+        self.server(&file.server, &mut policy)?;
+        if let Some(rest) = &file.upstream.rest {
+            policy.rest = self.parsed(rest, Base::parse)?;
+            if !policy.rest.is_private() && !file.upstream.plain_http {
+                let sentence = "plain http would let others on the way read along; write https, \
+                    or plain_http = true if the network in between is your own";
+                return Err(self.at(&rest.span(), sentence));
+            }
+        }
+        policy.upload_policy = file.uploads.policy;
+        policy.violations = file.uploads.violations;
+        let terms = &file.uploads.agents;
+        policy.agent_terms = self.terms(terms.ttl_max.as_ref(), terms.operations_max.as_ref(), terms.store)?;
+        policy.visitors = file.uploads.visitors.map(|visitors| self.visitors(&visitors)).transpose()?;
+        policy.agents = self.agents(&file.agents)?;
+        self.is_of_use(&policy, &file.server)?;
+        Ok(policy)
+    }
+
+    fn server(&self, server: &file::Server, policy: &mut Policy) -> Result<(), PolicyError> {
+        if let Some(listen) = &server.listen {
+            policy.listen = listen
+                .get_ref()
+                .parse()
+                .map_err(|_| self.at(&listen.span(), "expected an address and a port, like \"127.0.0.1:3001\""))?;
+        }
+        policy.public_url = server.public_url.as_ref().map(|url| self.parsed(url, Base::parse)).transpose()?;
+        if let Some(most) = &server.max_connections {
+            if *most.get_ref() == 0 {
+                return Err(self.at(&most.span(), "with no connection at all nobody can call; write 1 or more"));
+            }
+            policy.max_connections = *most.get_ref();
+        }
+        Ok(())
+    }
+
+    /// A policy that lets nobody in, or that cannot say its own address, is a mistake.
+    fn is_of_use(&self, policy: &Policy, server: &file::Server) -> Result<(), PolicyError> {
+        if policy.visitors.is_none() && policy.agents.is_empty() {
+            return Err(PolicyError::new(
+                "nobody may call this signer; write a rule [uploads.visitors] or an agent [agents.<id>]",
+            ));
+        }
+        if policy.visitors.is_none() && policy.agents.iter().all(|agent| agent.grants.is_empty()) {
+            return Err(PolicyError::new(
+                "no agent is granted anything; write for example files = \"read\" below [agents.<id>]",
+            ));
+        }
+        if !policy.agents.is_empty() && policy.public_url.is_none() && policy.listen.ip().is_unspecified() {
+            let span = server.listen.as_ref().map_or(0..0, Spanned::span);
+            let sentence = "it listens on every address and cannot know by which name agents reach it; \
+                write public_url = \"https://...\" below [server], for the links in its answers";
+            return Err(self.at(&span, sentence));
+        }
+        Ok(())
+    }
+
+    fn parsed<T, E: std::fmt::Display>(
+        &self,
+        text: &Spanned<String>,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, PolicyError> {
+        parse(text.get_ref()).map_err(|error| self.at(&text.span(), error.to_string()))
+    }
+
+    fn secret(&self, source: &Spanned<file::Source>) -> Result<SecretKey, PolicyError> {
+        let fail = |sentence: String| self.at(&source.span(), sentence);
+        let text = match source.get_ref() {
+            file::Source::Env(name) => {
+                (self.sources.env)(name).filter(|text| !text.trim().is_empty()).ok_or_else(|| {
+                    fail(format!("the environment variable {name}, which should hold the secret key, is not set"))
+                })?
+            }
+            file::Source::File(path) => self.secret_file(path).map_err(fail)?,
+        };
+        SecretKey::parse(&text).map_err(|error| fail(error.to_string()))
+    }
+
+    fn secret_file(&self, path: &str) -> Result<String, String> {
+        let path: PathBuf = self.sources.directory.join(path);
+        let shown = path.display();
+        let cannot = |error: std::io::Error| format!("the secret file {shown} cannot be read: {error}");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(&path).map_err(cannot)?.permissions().mode() & 0o777;
+            if mode & 0o007 != 0 {
+                return Err(format!(
+                    "the secret file {shown} is open to everyone on this machine (mode {mode:03o}); run: chmod 600 {shown}"
+                ));
+            }
+        }
+        std::fs::read_to_string(&path).map_err(cannot)
+    }
+
+    fn terms(
+        &self,
+        ttl_max: Option<&Spanned<String>>,
+        operations_max: Option<&Spanned<u32>>,
+        store: Option<bool>,
+    ) -> Result<CredentialTerms, PolicyError> {
+        let mut terms = CredentialTerms::default();
+        if let Some(ttl) = ttl_max {
+            terms.ttl_max = self.parsed(ttl, text::seconds)?;
+            if terms.ttl_max == 0 || u64::from(terms.ttl_max) > CREDENTIAL_MAX_SECONDS {
+                return Err(self.at(&ttl.span(), "an upload credential lives from 1 second to 24 hours"));
+            }
+        }
+        if let Some(operations) = operations_max {
+            terms.operations_max = *operations.get_ref();
+            if !(1..=OPERATIONS_LIMIT).contains(&terms.operations_max) {
+                return Err(self.at(&operations.span(), "an upload credential is good for 1 to 100000 files"));
+            }
+        }
+        terms.store = store.unwrap_or(terms.store);
+        Ok(terms)
+    }
+
+    fn visitors(&self, visitors: &Spanned<file::Visitors>) -> Result<Visitors, PolicyError> {
+        let file::Visitors { origins, rate, ttl_max, operations_max, store } = visitors.get_ref();
+        if origins.get_ref().is_empty() {
+            let sentence = "no origin is listed, so nobody could use this rule; \
+                write the pages that may upload, like [\"https://app.example.com\"]";
+            return Err(self.at(&origins.span(), sentence));
+        }
+        let origin = |text: &Spanned<String>| {
+            Origin::parse(text.get_ref())
+                .map_err(|why| self.at(&text.span(), format!("this is not an exact origin: {why}")))
+        };
+        Ok(Visitors {
+            origins: origins.get_ref().iter().map(origin).collect::<Result<_, _>>()?,
+            rate: file::rate(rate.as_ref()).map_err(|(span, sentence)| self.at(&span, sentence))?,
+            terms: self.terms(ttl_max.as_ref(), operations_max.as_ref(), *store)?,
+        })
+    }
+
+    fn agents(
+        &self,
+        agents: &std::collections::BTreeMap<String, Spanned<file::Agent>>,
+    ) -> Result<Vec<Arc<Agent>>, PolicyError> {
+        let mut owners: HashMap<String, &str> = HashMap::new();
+        let mut checked = Vec::new();
+        for (id, agent) in agents {
+            let (span, agent) = (agent.span(), agent.get_ref());
+            let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+            if !(1..=40).contains(&id.len()) || !id.bytes().all(allowed) || id == "visitor" {
+                let sentence = "an agent's id has 1 to 40 small letters, digits and hyphens, and is not `visitor`";
+                return Err(self.at(&span, sentence));
+            }
+            let name = agent.name.get_ref();
+            // Names stand in sentences unquoted, so they are held to what reads as a name.
+            if !(1..=64).contains(&name.chars().count())
+                || name.trim() != name
+                || !name.chars().all(|c| c.is_alphanumeric() || " -_.,'&()/#".contains(c))
+            {
+                return Err(self.at(&agent.name.span(), "an agent's name has 1 to 64 letters, digits and simple marks"));
+            }
+            if agent.keys.get_ref().is_empty() {
+                let sentence = format!(
+                    "the agent {id} has no key and could never call; make one with: updock-signer keys new --agent {id}"
+                );
+                return Err(self.at(&agent.keys.span(), sentence));
+            }
+            let mut keys = Vec::new();
+            for key in agent.keys.get_ref() {
+                let stored = self.key(key)?;
+                if let Some(owner) = owners.insert(stored.digest.to_string(), id) {
+                    let sentence =
+                        format!("this key stands twice, here and at the agent {owner}; make one key for each");
+                    return Err(self.at(&key.span(), sentence));
+                }
+                keys.push(stored);
+            }
+            let grants =
+                Area::ALL.iter().fold(Grants::default(), |grants, area| grants.with(*area, agent.level(*area)));
+            checked.push(Arc::new(Agent { id: id.clone(), name: name.clone(), keys, grants }));
+        }
+        Ok(checked)
+    }
+
+    fn key(&self, key: &Spanned<file::Key>) -> Result<StoredKey, PolicyError> {
+        const OF_NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let file::Key { sha256, id } = key.get_ref();
+        if sha256.contains(PREFIX) {
+            let sentence = "this is the agent key itself, and now everyone who reads this file has it; \
+                make a new one with `updock-signer keys new` and write the line it prints";
+            return Err(self.at(&key.span(), sentence));
+        }
+        let digest = KeyDigest::parse(sha256).filter(|_| sha256 != OF_NOTHING).ok_or_else(|| {
+            self.at(&key.span(), "sha256 has 64 small hexadecimal digits, as `updock-signer keys new` prints them")
+        })?;
+        if id.as_ref().is_some_and(|id| id.len() != 10 || !is_base62(id)) {
+            return Err(
+                self.at(&key.span(), "a key's id has 10 letters and digits, as `updock-signer keys new` prints it")
+            );
+        }
+        Ok(StoredKey { digest, id: id.clone() })
+    }
+}

@@ -1,0 +1,84 @@
+//! Every failure on its way out: one [`Fault`], rendered as a problem document (RFC 9457) in one place.
+//!
+//! A [`Fault`] travels to the outermost layer as an extension of an empty response; there [`render`] gives it its
+//! request id and its body. Its sentence is for the caller and never holds a secret; causes go to the log.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use std::time::Duration;
+use updock_types::signer::{Problem, ProblemKind};
+
+const MEDIA_TYPE: &str = "application/problem+json";
+
+/// Why a request failed, in words for the caller.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    problem: Problem,
+    retry_after: Option<Duration>,
+    allow: Option<&'static str>,
+}
+
+impl Fault {
+    /// A fault of a kind, with one plain sentence and a next step in it.
+    pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
+        Self { problem: Problem::new(kind, detail), retry_after: None, allow: None }
+    }
+
+    /// Names the grant that would have been needed.
+    #[must_use]
+    pub fn missing(mut self, grant: String) -> Self {
+        self.problem.missing = Some(grant);
+        self
+    }
+
+    /// Says when to come again.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// Says which methods there are.
+    #[must_use]
+    pub fn allow(mut self, methods: &'static str) -> Self {
+        self.allow = Some(methods);
+        self
+    }
+
+    /// The sentence.
+    pub fn detail(&self) -> &str {
+        &self.problem.detail
+    }
+}
+
+impl IntoResponse for Fault {
+    fn into_response(self) -> Response {
+        let mut response = Response::default();
+        *response.status_mut() = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Gives a response that carries a [`Fault`] its body; leaves every other as it is.
+pub(crate) fn render(mut response: Response, request_id: &str) -> Response {
+    let Some(Fault { mut problem, retry_after, allow }) = response.extensions_mut().remove::<Fault>() else {
+        return response;
+    };
+    problem.request_id = Some(request_id.to_owned());
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+    headers.remove(header::CONTENT_LENGTH);
+    if let Some(wait) = retry_after {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+    }
+    if let Some(methods) = allow {
+        headers.insert(header::ALLOW, HeaderValue::from_static(methods));
+    }
+    if problem.status == StatusCode::UNAUTHORIZED.as_u16() {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"updock-signer\""));
+    }
+    let body = serde_json::to_vec(&problem).expect("a problem is text and numbers");
+    *response.body_mut() = body.into();
+    response
+}

@@ -1,0 +1,206 @@
+//! Decisions in plain English: one sentence each, made here and nowhere else.
+//!
+//! Invariant: one record is one line, whatever a client sends. Text that clients chose is quoted, cut to 64
+//! characters and escaped, so it can neither end the line nor turn it around. Secrets never come this way.
+
+use crate::caller::Caller;
+use crate::decision::{Decision, Verdict};
+use std::fmt::Write;
+use std::net::IpAddr;
+use updock_client::Call;
+use updock_types::{FileUuid, Level};
+
+/// Longest client-chosen text in a sentence, in characters.
+const LONGEST: usize = 64;
+
+/// `text` in quotes, safe to print.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars().take(LONGEST) {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            _ if is_hidden(character) => {
+                let _ = write!(quoted, "\\u{{{:x}}}", u32::from(character));
+            }
+            _ => quoted.push(character),
+        }
+    }
+    quoted.push_str(if text.chars().nth(LONGEST).is_some() { "...\"" } else { "\"" });
+    quoted
+}
+
+/// Control characters, line and paragraph separators, and what changes the direction or cannot be seen.
+fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+/// `2.1 MB`, as people write sizes: powers of ten.
+pub(crate) fn size(bytes: u64) -> String {
+    let units = [(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    for (unit, name) in units {
+        if bytes >= unit {
+            let tenths = bytes / (unit / 10);
+            return format!("{}.{} {name}", tenths / 10, tenths % 10);
+        }
+    }
+    counted(bytes, "byte")
+}
+
+/// `1 file`, `20 files`.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// `10 minutes`, `90 seconds`, `1 hour`.
+pub(crate) fn duration(seconds: u64) -> String {
+    match seconds {
+        0 => "0 seconds".to_owned(),
+        _ if seconds.is_multiple_of(3600) => counted(seconds / 3600, "hour"),
+        _ if seconds.is_multiple_of(60) => counted(seconds / 60, "minute"),
+        _ => counted(seconds, "second"),
+    }
+}
+
+/// Somebody who is no caller: no key, or one we do not know.
+pub(crate) fn stranger(peer: Option<IpAddr>, origin: Option<&str>) -> String {
+    let mut who = peer.map_or_else(|| "Somebody".to_owned(), |peer| format!("Somebody at {peer}"));
+    if let Some(origin) = origin {
+        let _ = write!(who, ", from {},", quoted(origin));
+    }
+    who
+}
+
+/// The request of a stranger, who was not asked what exactly it wanted.
+pub(crate) fn turned_away(who: &str, method: &str, path: &str, why: &str) -> String {
+    format!("{who} called {method} {}. Refused: {why}", quoted(path))
+}
+
+/// What a call does, to follow `asked to`.
+pub(crate) fn call_words(call: &Call) -> String {
+    let words = call.id().row().words;
+    call.file().map_or_else(|| words.to_owned(), |file| format!("{words} {file}"))
+}
+
+/// `asked to <words>` and the verdict with its reason.
+pub(crate) fn decided(caller: &Caller, words: &str, decision: &Decision) -> String {
+    let who = caller.describe();
+    match decision.verdict {
+        Verdict::Allow => format!("{who} asked to {words}. Allowed: {}.", reason(caller, decision)),
+        Verdict::Deny => format!("{who} asked to {words}. Refused: {}.", reason(caller, decision)),
+    }
+}
+
+fn reason(caller: &Caller, decision: &Decision) -> String {
+    let Decision { need, held, .. } = decision;
+    let subject = if caller.is_visitor() { "visitors have" } else { "this agent has" };
+    let held = match held {
+        Level::Off => "no".to_owned(),
+        level => level.to_string(),
+    };
+    match decision.verdict {
+        Verdict::Allow => format!("{subject} {held} access to {}", need.area),
+        Verdict::Deny => {
+            format!("{subject} {held} access to {}, and this needs {} access", need.area, need.level)
+        }
+    }
+}
+
+/// For the caller: what is not granted.
+pub(crate) fn refusal(caller: &Caller, words: &str, decision: &Decision) -> String {
+    format!("You may not {words}: {}.", reason(caller, decision))
+}
+
+/// A call that was allowed and came to nothing.
+pub(crate) fn not_carried_out(caller: &Caller, words: &str, why: &str) -> String {
+    format!("The request of {} to {words} came to nothing: {why}", caller.name())
+}
+
+/// What an issued credential is good for.
+pub(crate) fn given(caller: &Caller, on_behalf_of: Option<&str>, pass: &Pass<'_>) -> String {
+    let who = caller.describe();
+    let behalf = on_behalf_of.map(|name| format!(" for {}", quoted(name))).unwrap_or_default();
+    match pass {
+        Pass::Token { operations, seconds, id } => format!(
+            "{who} was given an upload pass{behalf} for up to {}, good for {} (pass {id}).",
+            counted(u64::from(*operations), "file"),
+            duration(*seconds)
+        ),
+        Pass::Signature { seconds } => format!(
+            "{who} was given an upload signature{behalf}, good for {}; the number of files is not limited.",
+            duration(*seconds)
+        ),
+    }
+}
+
+/// An issued credential, as far as the log may know it.
+pub(crate) enum Pass<'a> {
+    /// A token with its id.
+    Token { operations: u32, seconds: u64, id: &'a str },
+    /// A pair, which has no id.
+    Signature { seconds: u64 },
+}
+
+/// A file that keeps the policy.
+pub(crate) fn confirmed(caller: &Caller, file: FileUuid, bytes: u64, media_type: &str, stored: bool) -> String {
+    let stored = if stored { "It is stored" } else { "It is not stored and will be gone in 24 hours" };
+    format!(
+        "File {file}, uploaded by {}, was confirmed: {}, {}. {stored}.",
+        caller.name(),
+        size(bytes),
+        quoted(media_type).trim_matches('"')
+    )
+}
+
+/// A file that does not.
+pub(crate) fn not_confirmed(caller: &Caller, file: FileUuid, why: &str, deleted: bool) -> String {
+    let end = if deleted { " It was deleted." } else { "" };
+    format!("File {file}, uploaded by {}, was not confirmed: {why}{end}", caller.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_can_neither_break_nor_turn_a_line() {
+        for (text, expected) in [
+            ("user-42", r#""user-42""#),
+            ("a\nb\r\u{2028}", r#""a\u{a}b\u{d}\u{2028}""#),
+            ("\u{1b}[31mred", r#""\u{1b}[31mred""#),
+            ("\u{202e}gpj.exe", r#""\u{202e}gpj.exe""#),
+            (r#"say "hi" \"#, r#""say \"hi\" \\""#),
+            ("Привет", r#""Привет""#),
+        ] {
+            assert_eq!(quoted(text), expected);
+        }
+        assert_eq!(quoted(&"é".repeat(65)), format!("\"{}...\"", "é".repeat(64)));
+        assert_eq!(quoted(&"é".repeat(64)), format!("\"{}\"", "é".repeat(64)));
+    }
+
+    #[test]
+    fn sizes_and_times_read_well() {
+        for (bytes, expected) in
+            [(0, "0 bytes"), (1, "1 byte"), (999, "999 bytes"), (2_149_999, "2.1 MB"), (5_000_000_000, "5.0 GB")]
+        {
+            assert_eq!(size(bytes), expected);
+        }
+        for (seconds, expected) in [(1, "1 second"), (90, "90 seconds"), (600, "10 minutes"), (3600, "1 hour")] {
+            assert_eq!(duration(seconds), expected);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_stays_on_one_line_and_short(text in "\\PC*|.*|(?s).*") {
+            let quoted = quoted(&text);
+            proptest::prop_assert!(!quoted.chars().any(is_hidden));
+            proptest::prop_assert_eq!(quoted.lines().count(), 1);
+            proptest::prop_assert!(quoted.chars().count() <= 64 * 10 + 5);
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! The signer as a library: a [`Signer`] makes the router to serve, or to nest into somebody's own application.
+//!
+//! Order of every request: request id, then who is calling, then what exactly is wanted, then the decision, then its
+//! record, and only then the act. Each handler reads in that order.
+
+use crate::body::{Json, OptionalJson};
+use crate::caller::Caller;
+use crate::confirm::{Unconfirmed, confirm};
+use crate::decision::{Allowed, Decision, Need};
+use crate::limiter::PeerLimiter;
+use crate::log::{DecisionLog, Phase, Record};
+use crate::policy::{CredentialTerms, Policy};
+use crate::problem::{Fault, render};
+use crate::random::base62;
+use crate::sentence::{self, Pass};
+use crate::{cors, credentials, gateway, operation, upstream};
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use axum::{Router, response};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tower_http::catch_panic::CatchPanicLayer;
+use updock_client::{Client, Error};
+use updock_types::policy::UploadPolicy;
+use updock_types::signer::{ConfirmRequest, CredentialRequest, IssuedCredential, ProblemKind, paths};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// How long one call of Uploadcare may take; a caller should hear from us before it gives up.
+const UPSTREAM_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The signer: policy, client and log, shared by all requests. Cheap to clone.
+#[derive(Clone)]
+pub struct Signer(Arc<Inner>);
+
+struct Inner {
+    policy: Policy,
+    client: Client,
+    log: Arc<dyn DecisionLog>,
+    visitors: Option<PeerLimiter>,
+    /// Where callers reach our REST front, without a final slash.
+    address: String,
+}
+
+/// Settings of a [`Signer`].
+pub struct SignerBuilder {
+    policy: Policy,
+    log: Arc<dyn DecisionLog>,
+    address: Option<String>,
+    upstream_timeout: Duration,
+}
+
+impl SignerBuilder {
+    /// Under which address callers reach the router, for the links in answers: scheme, host, and the prefix it is
+    /// nested under. Otherwise it is the policy's `public_url`, or the address it listens on.
+    #[must_use]
+    pub fn address(mut self, address: impl Into<String>) -> Self {
+        self.address = Some(address.into());
+        self
+    }
+
+    /// How long one call of Uploadcare may take; 15 s otherwise.
+    #[must_use]
+    pub fn upstream_timeout(mut self, timeout: Duration) -> Self {
+        self.upstream_timeout = timeout;
+        self
+    }
+
+    /// The signer.
+    pub fn build(self) -> Signer {
+        let policy = self.policy;
+        let client = Client::builder(policy.public_key.clone(), policy.secret.clone())
+            .rest(policy.rest.clone())
+            .answer_timeout(self.upstream_timeout)
+            .build();
+        let own = policy.public_url.as_ref().map(ToString::to_string);
+        let address = self.address.or(own).unwrap_or_else(|| format!("http://{}", policy.listen));
+        let address = format!("{}{}", address.trim_end_matches('/'), paths::UPLOADCARE);
+        let visitors = policy.visitors.as_ref().map(|visitors| PeerLimiter::new(visitors.rate));
+        Signer(Arc::new(Inner { policy, client, log: self.log, visitors, address }))
+    }
+}
+
+impl Signer {
+    /// Settings for a signer under `policy` that records its decisions in `log`.
+    pub fn builder(policy: Policy, log: Arc<dyn DecisionLog>) -> SignerBuilder {
+        SignerBuilder { policy, log, address: None, upstream_timeout: UPSTREAM_TIMEOUT }
+    }
+
+    /// Everything the signer answers, as a router to serve or to nest.
+    ///
+    /// The peer's address comes from axum's `ConnectInfo<SocketAddr>`; without it all visitors share one allowance.
+    pub fn router(&self) -> Router {
+        let policy = |method| {
+            move |State(signer): State<Self>, headers: HeaderMap| async move {
+                cors::preflight(&headers, &signer.0.policy, method)
+            }
+        };
+        let browsers = Router::new()
+            .route(paths::UPLOAD_CREDENTIALS, post(issue_credential).options(policy("POST")))
+            .route(paths::UPLOAD_POLICY, get(upload_policy).options(policy("GET")))
+            .route(paths::UPLOADS_CONFIRM, post(confirm_upload).options(policy("POST")))
+            .layer(from_fn_with_state(self.clone(), open_to_listed_origins));
+        Router::new()
+            .merge(browsers)
+            .route(&format!("{}/{{*path}}", paths::UPLOADCARE), any(uploadcare))
+            .route("/livez", get(async || "alive\n"))
+            // The policy was read before anything listened, and there is no other state: ready from the first moment.
+            .route("/readyz", get(async || "ready\n"))
+            .fallback(async || Fault::new(ProblemKind::NotFound, "There is nothing at this address."))
+            .method_not_allowed_fallback(async |method: Method| {
+                let sentence = format!("{method} is not possible here; the Allow header says what is.");
+                Fault::new(ProblemKind::MethodNotAllowed, sentence)
+            })
+            .layer(CatchPanicLayer::custom(|_| {
+                Fault::new(ProblemKind::Internal, "Something went wrong here; the log knows more.").into_response()
+            }))
+            .layer(from_fn(frame))
+            .with_state(self.clone())
+    }
+
+    /// Asks Uploadcare whether it takes our key, until it says yes or no, and says so in the log. Runs beside the
+    /// service: a refused key must not keep the signer from starting and saying what is wrong.
+    pub async fn check_key(&self) {
+        let project = &self.0.policy.public_key;
+        let mut wait = Duration::from_secs(1);
+        let mut said = false;
+        loop {
+            let text = match self.0.client.project().await {
+                Ok(_) => {
+                    tracing::info!(%project, "Uploadcare takes our secret key");
+                    return;
+                }
+                Err(error) if error.is_key_refused() => upstream::key_refused(&self.0.policy),
+                Err(error @ (Error::Refused { .. } | Error::Unexpected { .. })) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "Uploadcare's answer is not understood");
+                    return;
+                }
+                Err(error) => {
+                    if !said {
+                        tracing::warn!(
+                            error = &error as &dyn std::error::Error,
+                            rest = %self.0.policy.rest,
+                            "Uploadcare cannot be asked whether it takes our key; asking again until it can"
+                        );
+                        said = true;
+                    }
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(Duration::from_secs(60));
+                    continue;
+                }
+            };
+            tracing::error!(%project, "Uploadcare refused our secret key");
+            // Nobody waits for this record; a log that cannot be written has already said so.
+            let _ = self.0.log.record(record(Phase::Event, None, text)).await;
+            return;
+        }
+    }
+
+    fn terms(&self, caller: &Caller) -> &CredentialTerms {
+        match (caller, &self.0.policy.visitors) {
+            (Caller::Visitor { .. }, Some(visitors)) => &visitors.terms,
+            _ => &self.0.policy.agent_terms,
+        }
+    }
+
+    async fn record(&self, record: Record) -> Result<(), Fault> {
+        self.0.log.record(record).await.map_err(|error| {
+            tracing::error!(%error, "a request is refused because its decision cannot be recorded");
+            Fault::new(
+                ProblemKind::Unavailable,
+                "The decision cannot be recorded, so nothing was done; try again later.",
+            )
+        })
+    }
+
+    /// Decides on `what`; records a refusal, and an approval too unless its own sentence follows.
+    async fn decide<T>(&self, visit: &Visit, need: Need, asked: Asked<'_>, what: T) -> Result<Allowed<T>, Fault> {
+        let (decision, allowed) = visit.caller.may(need, what);
+        let refused = allowed.is_none();
+        if refused || !asked.sentence_follows {
+            let text = sentence::decided(&visit.caller, asked.words, &decision);
+            self.record(visit.record(Phase::Decision, asked.operation, Some(&decision), text)).await?;
+        }
+        allowed.ok_or_else(|| {
+            Fault::new(ProblemKind::Forbidden, sentence::refusal(&visit.caller, asked.words, &decision))
+                .missing(decision.missing())
+        })
+    }
+
+    /// Records that something allowed came to nothing, and gives its fault on.
+    async fn came_to_nothing(&self, visit: &Visit, asked: Asked<'_>, fault: Fault) -> Result<Fault, Fault> {
+        let text = sentence::not_carried_out(&visit.caller, asked.words, fault.detail());
+        self.record(visit.record(Phase::Outcome, asked.operation, None, text)).await?;
+        Ok(fault)
+    }
+}
+
+/// What is asked, in words.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    operation: &'static str,
+    words: &'a str,
+    sentence_follows: bool,
+}
+
+/// A caller and its request.
+struct Visit {
+    caller: Caller,
+    peer: Option<IpAddr>,
+    request_id: String,
+}
+
+impl Visit {
+    fn record(&self, phase: Phase, operation: &'static str, decision: Option<&Decision>, text: String) -> Record {
+        let allowed = decision.map(|decision| decision.verdict == crate::decision::Verdict::Allow);
+        Record {
+            peer: self.peer,
+            caller: Some(self.caller.id().to_owned()),
+            key_id: self.caller.key_id().map(str::to_owned),
+            operation: Some(operation),
+            allowed,
+            missing: decision.filter(|_| allowed == Some(false)).map(Decision::missing),
+            ..record(phase, Some(self.request_id.clone()), text)
+        }
+    }
+}
+
+fn record(phase: Phase, request_id: Option<String>, text: String) -> Record {
+    Record {
+        at: SystemTime::now(),
+        phase,
+        request_id,
+        peer: None,
+        caller: None,
+        key_id: None,
+        operation: None,
+        allowed: None,
+        missing: None,
+        text,
+    }
+}
+
+/// The id of the request at hand, given by [`frame`].
+#[derive(Clone)]
+struct RequestId(String);
+
+impl FromRequestParts<Signer> for Visit {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, signer: &Signer) -> Result<Self, Fault> {
+        let Inner { policy, visitors, .. } = &*signer.0;
+        let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let caller = if key_in_query(&parts.uri) {
+            Err(Fault::new(
+                ProblemKind::BadRequest,
+                "An agent key stands in the address, where others may have seen it: replace it, and send keys in the Authorization header.",
+            ))
+        } else {
+            let keyless = !parts.headers.contains_key(header::AUTHORIZATION);
+            match visitors.as_ref().filter(|_| keyless).map_or(Ok(()), |limiter| limiter.check(peer)) {
+                Ok(()) => Caller::of(&parts.headers, policy),
+                Err(wait) => Err(Fault::new(
+                    ProblemKind::Throttled,
+                    format!(
+                        "Too many requests from your address; ask again in {}.",
+                        sentence::duration(wait.as_secs())
+                    ),
+                )
+                .retry_after(wait)),
+            }
+        };
+        match caller {
+            Ok(caller) => Ok(Self { caller, peer, request_id }),
+            Err(fault) => {
+                let origin = parts.headers.get(header::ORIGIN).map(|value| String::from_utf8_lossy(value.as_bytes()));
+                let who = sentence::stranger(peer, origin.as_deref());
+                let text = sentence::turned_away(&who, parts.method.as_str(), parts.uri.path(), fault.detail());
+                let record = Record { peer, allowed: Some(false), ..record(Phase::Decision, Some(request_id), text) };
+                signer.record(record).await?;
+                Err(fault)
+            }
+        }
+    }
+}
+
+fn key_in_query(uri: &Uri) -> bool {
+    uri.query().is_some_and(|query| query.contains(crate::key::PREFIX))
+}
+
+/// Outermost: gives each request its id, each fault its body, and each answer the headers that all have.
+async fn frame(mut request: Request, next: Next) -> Response {
+    let id = base62(12);
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let mut response = render(next.run(request).await, &id);
+    tracing::debug!(request_id = %id, %method, path, status = response.status().as_u16(), "answered");
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+async fn open_to_listed_origins(State(signer): State<Signer>, request: Request, next: Next) -> Response {
+    let asked = request.headers().clone();
+    let mut response = next.run(request).await;
+    cors::open(&mut response, &asked, &signer.0.policy);
+    response
+}
+
+/// `POST /v1/upload-credentials`: lets a browser upload, for a while. Needs `uploads: write`.
+async fn issue_credential(
+    State(signer): State<Signer>,
+    visit: Visit,
+    OptionalJson(asked): OptionalJson<CredentialRequest>,
+) -> Result<response::Json<IssuedCredential>, Fault> {
+    let words = Asked { operation: "uploads.credential", words: "issue an upload credential", sentence_follows: true };
+    let grant = credentials::grant(signer.terms(&visit.caller), &asked)?;
+    let allowed = signer.decide(&visit, Need::UPLOAD, words, grant).await?;
+    let Inner { policy, .. } = &*signer.0;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let id = base62(16);
+    let issued = credentials::issue(&policy.upload_secret, allowed.what(), visit.caller.id(), &id, now);
+    let seconds = issued.expires_at - now;
+    let (pass, operations) = match allowed.what() {
+        credentials::Grant::Token { operations, .. } => {
+            (Pass::Token { operations: *operations, seconds, id: &id }, Some(*operations))
+        }
+        credentials::Grant::Signature { .. } => (Pass::Signature { seconds }, None),
+    };
+    let text = sentence::given(&visit.caller, asked.on_behalf_of.as_deref(), &pass);
+    signer.record(visit.record(Phase::Decision, words.operation, Some(&allowed.decision()), text)).await?;
+    Ok(response::Json(IssuedCredential {
+        credential: issued.credential,
+        public_key: policy.public_key.clone(),
+        expires_at: issued.expires_at,
+        server_time: now,
+        operations,
+        policy: policy.upload_policy.clone(),
+    }))
+}
+
+/// `GET /v1/upload-policy`: what may be uploaded. Needs `uploads: read`.
+async fn upload_policy(State(signer): State<Signer>, visit: Visit) -> Result<response::Json<UploadPolicy>, Fault> {
+    let words = Asked { operation: "uploads.policy", words: "read the upload policy", sentence_follows: false };
+    signer.decide(&visit, Need::UPLOAD_POLICY, words, ()).await?;
+    Ok(response::Json(signer.0.policy.upload_policy.clone()))
+}
+
+/// `POST /v1/uploads/confirm`: reads what a file really is, judges and stores it. Needs `uploads: write`.
+async fn confirm_upload(
+    State(signer): State<Signer>,
+    visit: Visit,
+    Json(ConfirmRequest { uuid }): Json<ConfirmRequest>,
+) -> Result<Response, Fault> {
+    let words = format!("confirm file {uuid}");
+    let asked = Asked { operation: "uploads.confirm", words: &words, sentence_follows: false };
+    let allowed = signer.decide(&visit, Need::UPLOAD, asked, uuid).await?;
+    let Inner { policy, client, .. } = &*signer.0;
+    match confirm(client, policy, signer.terms(&visit.caller), *allowed.what()).await {
+        Ok(confirmed) => {
+            let text = sentence::confirmed(&visit.caller, uuid, confirmed.size, &confirmed.mime_type, confirmed.stored);
+            signer.record(visit.record(Phase::Outcome, asked.operation, None, text)).await?;
+            Ok(response::Json(confirmed).into_response())
+        }
+        Err(Unconfirmed { fault, deleted }) => {
+            let text = sentence::not_confirmed(&visit.caller, uuid, fault.detail(), deleted);
+            signer.record(visit.record(Phase::Outcome, asked.operation, None, text)).await?;
+            Err(fault)
+        }
+    }
+}
+
+/// `/v1/uploadcare/...`: the REST API. What it needs stands in the operation table.
+async fn uploadcare(State(signer): State<Signer>, visit: Visit, method: Method, uri: Uri) -> Result<Response, Fault> {
+    let path = uri.path().strip_prefix(paths::UPLOADCARE).unwrap_or_default();
+    let call = operation::parse(&method, path, uri.query())?;
+    let row = call.id().row();
+    let words = sentence::call_words(&call);
+    let asked = Asked { operation: row.id.as_str(), words: &words, sentence_follows: false };
+    let allowed = signer.decide(&visit, Need::of(row), asked, call).await?;
+    let Inner { policy, client, address, .. } = &*signer.0;
+    match gateway::forward(client, policy, address, &allowed).await {
+        Ok(response) => Ok(response),
+        Err(fault) => Err(signer.came_to_nothing(&visit, asked, fault).await?),
+    }
+}
