@@ -1,1 +1,168 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod app;
+mod body;
+mod cdn;
+mod chance;
+mod config;
+mod content;
+mod control;
+mod faults;
+mod front;
+mod headers;
+mod journal;
+mod origin;
+mod part_url;
+mod parts;
+mod percent;
+mod rest;
+mod routes;
+mod server;
+mod store;
+mod upload;
+mod view;
+
+pub use config::{Config, Storage};
+pub use faults::{Effect, Fault, FaultError, Reset};
+pub use journal::RequestRecord;
+
+use app::App;
+use std::{
+    fs::{self, File},
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+};
+use store::{Database, Store};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+
+/// Why the stand-in did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address cannot be listened on; is it taken?
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// What was asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The data directory cannot be used.
+    #[error("cannot use the data directory {}: {source}", directory.display())]
+    Directory {
+        /// What was asked for.
+        directory: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another process works in the data directory.
+    #[error("another updock-local works in {}; stop it, or choose another --data-dir", .0.display())]
+    InUse(PathBuf),
+    /// What lies in the data directory cannot be read.
+    #[error("cannot read what is stored: {0}")]
+    Store(String),
+}
+
+/// A running stand-in. It stops when this is dropped, and what lay in memory is gone.
+pub struct LocalUploadcare {
+    app: App,
+    stop: Option<oneshot::Sender<()>>,
+    serving: JoinHandle<()>,
+    // Dropped last: the lock of the data directory, or the directory itself.
+    _lock: Option<File>,
+    _directory: Option<tempfile::TempDir>,
+}
+
+impl LocalUploadcare {
+    /// Starts with [`Config::default`]: in memory, on a free port, for the project `demopublickey`.
+    pub async fn start() -> Result<Self, StartError> {
+        Self::with(Config::default()).await
+    }
+
+    /// Starts as `config` says. It serves when this returns.
+    pub async fn with(config: Config) -> Result<Self, StartError> {
+        let (directory, lock, temporary) = match &config.storage {
+            Storage::Memory => {
+                let temporary = tempfile::Builder::new().prefix("updock-local-").tempdir();
+                let temporary =
+                    temporary.map_err(|source| StartError::Directory { directory: std::env::temp_dir(), source })?;
+                (temporary.path().to_owned(), None, Some(temporary))
+            }
+            Storage::Directory(directory) => (directory.clone(), Some(lock(directory)?), None),
+        };
+        let file = directory.join("updock-local.sqlite");
+        let database = if temporary.is_some() { Database::Memory } else { Database::File(&file) };
+        let store = Store::open(&directory, &database).await.map_err(|error| StartError::Store(error.to_string()))?;
+
+        let address = config.listen;
+        let listening = TcpListener::bind(address).await;
+        let listener = listening.map_err(|source| StartError::Listen { address, source })?;
+        let address = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
+        let faults = faults::Faults::default();
+        faults.set(config.faults.clone());
+        let app = App {
+            config: Arc::new(config),
+            store: Arc::new(store),
+            faults: Arc::new(faults),
+            journal: Arc::default(),
+            address,
+        };
+        let (stop, stopped) = oneshot::channel();
+        let serving = tokio::spawn(server::serve(listener, app.clone(), stopped));
+        Ok(Self { app, stop: Some(stop), serving, _lock: lock, _directory: temporary })
+    }
+
+    /// Where it is reached, without `/` at the end.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.app.address)
+    }
+
+    /// What it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.app.address
+    }
+
+    /// Puts these faults in force instead of those before.
+    pub fn set_faults(&self, faults: Vec<Fault>) {
+        self.app.faults.set(faults);
+    }
+
+    /// What arrived so far, oldest first.
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        self.app.journal.list()
+    }
+
+    /// Stops accepting and waits until requests under way have ended, ten seconds at most.
+    pub async fn shutdown(mut self) {
+        drop(self.stop.take());
+        // It ends by itself; that it panicked is in the log already.
+        let _ = (&mut self.serving).await;
+    }
+}
+
+impl Drop for LocalUploadcare {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+fn lock(directory: &PathBuf) -> Result<File, StartError> {
+    let failed = |source| StartError::Directory { directory: directory.clone(), source };
+    fs::create_dir_all(directory).map_err(failed)?;
+    let lock = File::create(directory.join("lock")).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(fs::TryLockError::WouldBlock) => Err(StartError::InUse(directory.clone())),
+        Err(fs::TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}"); // writing to a String cannot fail
+        text
+    })
+}

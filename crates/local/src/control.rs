@@ -1,0 +1,147 @@
+//! `/_local/`: what the real service does not have. What is stored, what arrived, faults, and a fresh start.
+
+use crate::{
+    app::App,
+    faults::Fault,
+    headers,
+    origin::Origins,
+    store::{Cursor, ListQuery},
+    view,
+};
+use axum::{
+    Router,
+    body::Body,
+    extract::{Query, Request, State},
+    http::{HeaderMap, Method, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde::{Deserialize, Serialize};
+use updock_types::{FileUuid, Timestamp, rest::FilesOrdering, sanitised_name};
+
+pub(crate) fn router(app: App) -> Router {
+    Router::new()
+        .route("/_local/files", get(files))
+        .route("/_local/requests", get(requests).delete(forget_requests))
+        .route("/_local/faults", get(faults).put(set_faults).delete(clear_faults))
+        .route("/_local/reset", post(reset))
+        .layer(middleware::from_fn(open_to_pages))
+        .with_state(app)
+}
+
+async fn open_to_pages(request: Request, next: Next) -> Response {
+    let asked = request.headers().clone();
+    let mut response =
+        if request.method() == Method::OPTIONS { Response::new(Body::empty()) } else { next.run(request).await };
+    headers::control(&asked, response.headers_mut());
+    response
+}
+
+fn json(value: &impl Serialize) -> Response {
+    let body = serde_json::to_vec(value).unwrap_or_default();
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+#[derive(Deserialize)]
+struct FilesParams {
+    #[serde(default = "hundred")]
+    limit: u16,
+}
+
+fn hundred() -> u16 {
+    100
+}
+
+/// A stored file as the demo page lists it.
+#[derive(Serialize)]
+struct StoredFile {
+    uuid: FileUuid,
+    original_filename: String,
+    size: u64,
+    mime_type: String,
+    is_image: bool,
+    is_stored: bool,
+    is_ready: bool,
+    datetime_uploaded: Timestamp,
+    url: String,
+}
+
+/// `GET /_local/files`: newest first, removed ones left out.
+async fn files(State(app): State<App>, Query(params): Query<FilesParams>, asked: HeaderMap) -> Response {
+    let query = ListQuery {
+        limit: params.limit.clamp(1, 1000),
+        ordering: FilesOrdering::NewestFirst,
+        cursor: Cursor::Start,
+        offset: 0,
+        stored: None,
+        removed: false,
+    };
+    let origins = Origins::of(&app.config, app.address, &asked);
+    match app.store.list(&query).await {
+        Ok(listed) => {
+            let files = listed.files.into_iter().map(|row| StoredFile {
+                uuid: row.uuid,
+                size: row.size,
+                is_image: row.is_image,
+                is_stored: row.stored_at.is_some(),
+                is_ready: view::is_ready(&row),
+                datetime_uploaded: row.uploaded_at,
+                url: format!("{}/{}/{}", origins.cdn, row.uuid, sanitised_name(&row.original_filename)),
+                original_filename: row.original_filename,
+                mime_type: row.mime_type,
+            });
+            json(&files.collect::<Vec<_>>())
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &crate::store::StoreError) -> Response {
+    tracing::error!(%error, "could not answer");
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
+}
+
+/// `GET /_local/requests`: what arrived, oldest first.
+async fn requests(State(app): State<App>) -> Response {
+    json(&app.journal.list())
+}
+
+async fn forget_requests(State(app): State<App>) -> StatusCode {
+    app.journal.clear();
+    StatusCode::NO_CONTENT
+}
+
+async fn faults(State(app): State<App>) -> Response {
+    json(&app.faults.list())
+}
+
+/// `PUT /_local/faults`: these rules instead of those before.
+async fn set_faults(State(app): State<App>, body: String) -> Response {
+    match Fault::parse_list(&body) {
+        Ok(faults) => {
+            app.faults.set(faults);
+            faults_now(&app)
+        }
+        Err(error) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+    }
+}
+
+fn faults_now(app: &App) -> Response {
+    json(&app.faults.list())
+}
+
+async fn clear_faults(State(app): State<App>) -> StatusCode {
+    app.faults.set(Vec::new());
+    StatusCode::NO_CONTENT
+}
+
+/// `POST /_local/reset`: no files, groups, faults or remembered requests any more.
+async fn reset(State(app): State<App>) -> Response {
+    app.faults.set(Vec::new());
+    app.journal.clear();
+    match app.store.reset().await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => failed(&error),
+    }
+}

@@ -1,0 +1,232 @@
+//! The order of every request: note it, find its place, answer preflights, apply faults, run it, dress the answer.
+
+use crate::{
+    app::App,
+    cdn,
+    faults::{self, Effect, Reset},
+    headers,
+    journal::{Entry, Following, Target},
+    parts, rest,
+    routes::{self, Place},
+    server::Cut,
+    upload,
+};
+use axum::{Router, body::Body, response::Response};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, StatusCode, header, request::Parts};
+use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use std::{
+    future::pending,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tower::ServiceExt;
+use updock_types::ErrorCode;
+
+/// Answers one request.
+pub(crate) async fn handle(app: App, control: Router, cut: Cut, request: Request<Incoming>) -> Response {
+    let (parts, incoming) = request.into_parts();
+    let place = routes::find(parts.uri.path());
+    if matches!(place, Place::Control) {
+        let request = Request::from_parts(parts, Body::new(incoming));
+        let Ok(response) = control.oneshot(request).await;
+        return response;
+    }
+    let target = target(&place, &parts);
+    let following = app.journal.arrive(&target, &parts.uri, &parts.headers);
+    let entry = following.0.clone();
+    tracing::debug!(method = %parts.method, path = parts.uri.path(), "request");
+
+    if parts.method == Method::OPTIONS {
+        let response = headers::preflight(&place, &parts);
+        entry.answer(response.status().as_u16());
+        return response;
+    }
+    let effect = app.faults.take(&target);
+    if effect.is_some() {
+        entry.fault();
+    }
+    let effect = effect.unwrap_or_default();
+    if let Some(delay) = effect.delay {
+        tokio::time::sleep(delay).await;
+    }
+    if effect.reset == Some(Reset::BeforeBody) {
+        return vanish(&cut, following).await;
+    }
+    let cut_at = (effect.reset == Some(Reset::MidBody)).then(|| {
+        let length = upload::form::content_length(&parts.headers).unwrap_or(0);
+        (length / 2, cut.clone())
+    });
+    let body = Body::new(Watched { inner: incoming, entry: entry.clone(), cut_at });
+    let mut response = match fault_answer(&app, &place, &parts, &effect) {
+        Some(response) => {
+            // Answered only when the client has sent all: else it would see a broken connection, which is another fault.
+            crate::body::BodyReader::new(body, app.config.body_timeout).drain().await;
+            response
+        }
+        None => run(&app, &place, &parts, body, &effect).await,
+    };
+    if effect.reset == Some(Reset::BeforeAnswer) {
+        return vanish(&cut, following).await;
+    }
+    headers::dress(&place, &parts, &mut response);
+    entry.answer(response.status().as_u16());
+    response
+}
+
+/// Cuts the connection; nothing is ever answered.
+async fn vanish(cut: &Cut, following: Following) -> Response {
+    drop(following);
+    cut.now();
+    pending().await
+}
+
+fn target(place: &Place, parts: &Parts) -> Target {
+    let (mut operation, mut part) = (None, None);
+    match place {
+        _ if parts.method == Method::OPTIONS => {}
+        Place::Upload(route) | Place::Rest(route, _) => {
+            operation = route.operation(&parts.method).map(|operation| operation.id.as_str());
+        }
+        Place::Blob(_) if parts.method == Method::PUT => {
+            operation = Some("part");
+            let mut query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+            part = query.find(|(name, _)| name == "partNumber").and_then(|(_, value)| value.parse().ok());
+        }
+        Place::Blob(_) | Place::CdnOther => operation = Some("cdn"),
+        Place::RestWithoutSlash(_) | Place::Control | Place::Nowhere => {}
+    }
+    Target { operation, method: parts.method.to_string(), path: parts.uri.path().to_owned(), part }
+}
+
+async fn run(app: &App, place: &Place, parts: &Parts, body: Body, effect: &Effect) -> Response {
+    match place {
+        Place::Upload(route) => match route.operation(&parts.method) {
+            Some(operation) => upload::run(app, operation.id, parts, body, effect).await,
+            None => {
+                let args = [parts.method.as_str(), route.path];
+                upload::refuse(parts, &ErrorCode::MethodNotAllowedError.error(&args))
+            }
+        },
+        Place::Rest(route, parameter) => rest::run(app, &route.operations, parts, parameter, body).await,
+        Place::RestWithoutSlash(path) => {
+            let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+            let mut response = empty(StatusCode::MOVED_PERMANENTLY);
+            if let Ok(location) = HeaderValue::try_from(format!("{path}{query}")) {
+                response.headers_mut().insert(header::LOCATION, location);
+            }
+            response
+        }
+        Place::Blob(_) if parts.method == Method::PUT => parts::put(app, parts, body, effect).await,
+        Place::Blob(file) if matches!(parts.method, Method::GET | Method::HEAD) => cdn::serve(app, *file, parts).await,
+        Place::CdnOther if matches!(parts.method, Method::GET | Method::HEAD) => cdn::unsupported(),
+        Place::Blob(_) | Place::CdnOther => empty(StatusCode::METHOD_NOT_ALLOWED),
+        Place::Control | Place::Nowhere => {
+            let page = "<!doctype html>\n<title>Not Found</title>\n<h1>Not Found</h1>\n<p>The requested resource was not found on this server.</p>\n";
+            html(StatusCode::NOT_FOUND, page.to_owned())
+        }
+    }
+}
+
+fn empty(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+fn html(status: StatusCode, page: String) -> Response {
+    let mut response = Response::new(Body::from(page));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    response
+}
+
+/// The answer that a fault gives in the place of the operation's own.
+fn fault_answer(app: &App, place: &Place, parts: &Parts, effect: &Effect) -> Option<Response> {
+    let mut response = if let Some(name) = &effect.error {
+        let key = app.config.public_key.as_str();
+        upload::refuse(parts, &faults::error_code(name)?.error(&[key]))
+    } else {
+        let status = StatusCode::from_u16(effect.status?).ok()?;
+        match (place, status, &effect.body) {
+            (_, _, Some(body)) => {
+                let mut response = html(status, body.clone());
+                if body.starts_with(['{', '[']) {
+                    let json = HeaderValue::from_static("application/json");
+                    response.headers_mut().insert(header::CONTENT_TYPE, json);
+                }
+                response
+            }
+            (Place::Upload(_), StatusCode::TOO_MANY_REQUESTS, None) => {
+                upload::refuse(parts, &ErrorCode::RequestThrottledError.error(&[]))
+            }
+            (Place::Rest(..), StatusCode::TOO_MANY_REQUESTS, None) => rest::throttled(effect.retry_after.unwrap_or(1)),
+            (Place::Blob(_), _, None) if parts.method == Method::PUT => parts::refuse(&storage_trouble(status)),
+            _ => {
+                let reason = status.canonical_reason().unwrap_or("Error");
+                let title = format!("{} {reason}", status.as_u16());
+                html(
+                    status,
+                    format!(
+                        "<html>\n<head><title>{title}</title></head>\n<body>\n<center><h1>{title}</h1></center>\n<hr><center>nginx</center>\n</body>\n</html>\n"
+                    ),
+                )
+            }
+        }
+    };
+    if let Some(seconds) = effect.retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    Some(response)
+}
+
+/// What the storage says with that status.
+fn storage_trouble(status: StatusCode) -> parts::Refused {
+    let (code, message) = match status.as_u16() {
+        403 => ("AccessDenied", "Request has expired"),
+        404 => ("NoSuchUpload", "The specified upload does not exist."),
+        429 | 503 => ("SlowDown", "Please reduce your request rate."),
+        400 => (
+            "RequestTimeout",
+            "Your socket connection to the server was not read from or written to within the timeout period.",
+        ),
+        _ => ("InternalError", "We encountered an internal error. Please try again."),
+    };
+    parts::Refused { status, code, message }
+}
+
+/// A request's body that counts what comes, and can cut the connection half-way.
+struct Watched {
+    inner: Incoming,
+    entry: Arc<Entry>,
+    cut_at: Option<(u64, Cut)>,
+}
+
+impl HttpBody for Watched {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = Pin::new(&mut self.inner).poll_frame(cx);
+        if let Poll::Ready(frame) = &polled {
+            let bytes = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref().map(Bytes::len));
+            let received = self.entry.receive(bytes.unwrap_or(0) as u64);
+            if let Some((at, cut)) = &self.cut_at
+                && (received > *at || frame.is_none())
+            {
+                cut.now();
+                return Poll::Pending; // and never again: the connection's task ends
+            }
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.cut_at.is_none() && self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

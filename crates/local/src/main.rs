@@ -1,0 +1,195 @@
+//! The command line of the stand-in: reads what it is told, starts it, stops it on SIGINT or SIGTERM.
+#![forbid(unsafe_code)]
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::{
+    io::Write,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
+use tokio::signal::unix::{SignalKind, signal};
+use updock_local::{Config, Fault, LocalUploadcare, Storage};
+use updock_sign::SecretKey;
+use updock_types::PublicKey;
+
+/// Uploadcare on your machine: Upload API, REST API and CDN from one address, for development and tests.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "\
+Try it:
+  updock-local serve --in-memory
+  curl -F UPLOADCARE_PUB_KEY=demopublickey -F file=@photo.jpg http://127.0.0.1:3000/base/
+  curl http://127.0.0.1:3000/_local/files
+
+Then point your SDK's base URLs (upload, REST, CDN) at http://127.0.0.1:3000."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve until stopped; says where on the first line of its output
+    Serve(Box<Serve>),
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Beside the APIs there is /_local/: GET /_local/files lists what is stored, GET /_local/requests what arrived,
+PUT /_local/faults makes things go wrong, DELETE /_local/faults makes them right again, POST /_local/reset forgets all.
+
+A fault is JSON, alone or in a list; the first that fits a request applies:
+  --fault '{\"operation\":\"part\",\"part\":2,\"count\":1,\"effect\":{\"status\":503,\"retry_after\":2}}'
+  --fault '{\"operation\":\"uploads.direct\",\"skip\":1,\"effect\":{\"reset\":\"mid_body\"}}'
+which requests: operation (uploads.direct, uploads.multipart_start, uploads.multipart_complete, uploads.info, part, cdn,
+  files.list, ...), method, path (a piece of it), part, skip (let so many pass), count (then hit so many)
+effect: delay_ms, status (with body, retry_after), error (a code like AccountBlockedError), reset (before_body, mid_body,
+  before_answer), keep_bytes (lose what comes after), ready_delay_ms")]
+struct Serve {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
+    listen: SocketAddr,
+    /// Where to keep files and the database
+    #[arg(long, value_name = "DIR", default_value = "updock-local-data", conflicts_with = "in_memory")]
+    data_dir: PathBuf,
+    /// Keep nothing after the end
+    #[arg(long)]
+    in_memory: bool,
+    /// The project's public key
+    #[arg(long, value_name = "KEY", env = "UPLOADCARE_PUBLIC_KEY", default_value = "demopublickey")]
+    public_key: PublicKey,
+    /// A secret key of the project; may be given several times. Better in the environment than on the command line
+    #[arg(long, value_name = "KEY", env = "UPLOADCARE_SECRET_KEY", hide_env_values = true, value_parser = SecretKey::parse, default_value = "demosecretkey")]
+    secret_key: Vec<SecretKey>,
+    /// Must uploads bring a signature or a token?
+    #[arg(long, value_enum, default_value = "off")]
+    signed_uploads: SignedUploads,
+    /// Store uploads that do not say whether to?
+    #[arg(long, value_enum, default_value = "on")]
+    autostore: Switch,
+    /// The project's name
+    #[arg(long, value_name = "NAME", default_value = "local")]
+    project_name: String,
+    /// Largest file in bytes
+    #[arg(long, value_name = "BYTES")]
+    max_file_size: Option<u64>,
+    /// How long a file stays unready, like 1500ms or 2s
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0s")]
+    ready_delay: Duration,
+    /// May Uploadcare.Simple come over plain HTTP? The real service refuses it
+    #[arg(long, value_enum, default_value = "on")]
+    simple_over_http: Switch,
+    /// What links start with, when clients reach this by another address than they say
+    #[arg(long, value_name = "URL", value_parser = base_url)]
+    public_url: Option<String>,
+    /// What CDN links start with; the same as the others unless given
+    #[arg(long, value_name = "URL", value_parser = base_url)]
+    cdn_base: Option<String>,
+    /// How long a client may send nothing in the middle of a body
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s")]
+    body_timeout: Duration,
+    /// How long a client may take to send a request's head
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s")]
+    header_timeout: Duration,
+    /// Something to go wrong, as JSON; may be given several times
+    #[arg(long, value_name = "JSON", value_parser = Fault::parse_list)]
+    fault: Vec<Vec<Fault>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SignedUploads {
+    Required,
+    Off,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..split].parse().map_err(|_| "expected a number and a unit, like 1500ms or 2s")?;
+    match &text[split..] {
+        "ms" => Ok(Duration::from_millis(number)),
+        "s" | "" => Ok(Duration::from_secs(number)),
+        _ => Err("the unit is ms or s".to_owned()),
+    }
+}
+
+fn base_url(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    match rest.filter(|rest| !rest.is_empty() && !rest.contains(['?', '#', ' '])) {
+        Some(_) => Ok(text.trim_end_matches('/').to_owned()),
+        None => Err("expected an address like https://uploads.example.com".to_owned()),
+    }
+}
+
+impl From<Serve> for Config {
+    fn from(serve: Serve) -> Self {
+        let base = Self::default();
+        Self {
+            listen: serve.listen,
+            storage: if serve.in_memory { Storage::Memory } else { Storage::Directory(serve.data_dir) },
+            public_key: serve.public_key,
+            secret_keys: serve.secret_key,
+            signed_uploads: serve.signed_uploads == SignedUploads::Required,
+            autostore: serve.autostore == Switch::On,
+            project_name: serve.project_name,
+            max_file_size: serve.max_file_size.unwrap_or(base.max_file_size),
+            ready_delay: serve.ready_delay,
+            simple_over_http: serve.simple_over_http == Switch::On,
+            public_url: serve.public_url,
+            cdn_base: serve.cdn_base,
+            body_timeout: serve.body_timeout,
+            header_timeout: serve.header_timeout,
+            faults: serve.fault.into_iter().flatten().collect(),
+            ..base
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Command::Serve(serve) = Cli::parse().command;
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
+    let filter = filter.unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let config = Config::from(*serve);
+    if !is_loopback(config.listen.ip()) {
+        tracing::warn!(
+            address = %config.listen,
+            "this address can be reached from other machines: whoever does can read, fault and reset everything here"
+        );
+    }
+    // Before it serves: a signal that comes early must not be lost.
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        eprintln!("updock-local: signals cannot be listened for");
+        return ExitCode::FAILURE;
+    };
+    let service = match LocalUploadcare::with(config).await {
+        Ok(service) => service,
+        Err(error) => {
+            eprintln!("updock-local: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    // Whoever reads this may be gone already, which is no reason to stop.
+    let _ = writeln!(std::io::stdout(), "updock-local is listening on {}", service.base_url());
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    service.shutdown().await;
+    ExitCode::SUCCESS
+}
+
+fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}

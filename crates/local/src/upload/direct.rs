@@ -1,0 +1,65 @@
+//! `POST /base/`: several files in one request. Source: Upload API, Direct upload.
+
+use super::{
+    Call, Failure, check_key,
+    credential::{self, Demand},
+    describe, form, json, metadata, stores,
+};
+use crate::store::NewFile;
+use axum::response::Response;
+use updock_types::{ContentInfo, ErrorCode, OperationId};
+
+pub(super) async fn upload(call: Call<'_>) -> Result<Response, Failure> {
+    let app = call.app;
+    let spooling = form::Spooling { blobs: &app.store.blobs, lose_after: call.effect.keep_bytes };
+    let (params, sent) = form::read(call.parts, call.body, Some(spooling)).await?;
+    check_key(app, &params, "UPLOADCARE_PUB_KEY")?;
+    let path = OperationId::UploadDirect.row().path;
+    let charge = credential::check(app, call.parts, &params, path, Demand::Uploads(sent.len())).await?;
+    params.check_characters()?;
+    let metadata = metadata::metadata(&params)?;
+    let tags = metadata::tags(&params)?;
+    if sent.is_empty() {
+        return Err(ErrorCode::FilesRequiredError.error(&[]).into());
+    }
+    if sent.iter().any(|file| file.size > app.config.max_file_size) {
+        return Err(ErrorCode::FileSizeLimitExceededError.error(&[]).into());
+    }
+    if sent.iter().any(|file| file.name.contains('\0') || file.field.contains('\0')) {
+        return Err(ErrorCode::NullCharactersForbiddenError.error(&[]).into());
+    }
+
+    let mut files = Vec::with_capacity(sent.len());
+    let mut answer = serde_json::Map::new();
+    let mut spools = Vec::with_capacity(sent.len());
+    for file in sent {
+        answer.insert(file.field, file.uuid.to_string().into());
+        let blob = file.spool.path().to_owned();
+        spools.push(file.spool);
+        let file = NewFile {
+            uuid: file.uuid,
+            original_filename: file.name,
+            mime_type: file.mime_type,
+            size: file.size,
+            etag: crate::hex(&file.md5),
+            stored: stores(app, &params),
+            ready_after: call.effect.ready_delay.unwrap_or(app.config.ready_delay),
+            is_image: false,
+            content_info: ContentInfo::default(),
+            metadata: metadata.clone(),
+            tags: tags.clone(),
+        };
+        files.push(describe(file, blob).await?);
+    }
+    // In a task of its own: a client that goes away now must not stop half-way what may be committed already.
+    let store = app.store.clone();
+    let committed = tokio::spawn(async move {
+        let added = store.add_files(&files, charge.as_ref()).await;
+        if added.is_ok() {
+            spools.into_iter().for_each(crate::store::Spool::keep);
+        }
+        added
+    });
+    committed.await.map_err(std::io::Error::other)??;
+    Ok(json(&answer))
+}

@@ -1,0 +1,152 @@
+//! The Upload API. Each operation is one function that answers or fails; how a failure is written is decided here,
+//! once. Source: Upload API, Errors.
+
+mod complete;
+mod credential;
+mod direct;
+pub(crate) mod form;
+mod group;
+mod info;
+mod metadata;
+mod start;
+
+use crate::{
+    app::App,
+    body::BodyReader,
+    faults::Effect,
+    store::{NewFile, StoreError},
+};
+use axum::{body::Body, response::Response};
+use form::Params;
+use http::{HeaderValue, StatusCode, header, request::Parts};
+use serde::Serialize;
+use std::path::PathBuf;
+use updock_types::{ErrorCode, ErrorEnvelope, OperationId, UploadApiError};
+
+/// Why an operation has no success to answer with.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The service would say so.
+    Refused(UploadApiError),
+    /// Our own trouble.
+    Internal(StoreError),
+}
+
+impl From<UploadApiError> for Failure {
+    fn from(error: UploadApiError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::TokenSpent => Self::Refused(ErrorCode::OperationsLimitExceededError.error(&[])),
+            error => Self::Internal(error),
+        }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+/// One request on its way through the Upload API.
+pub(crate) struct Call<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) parts: &'a Parts,
+    pub(crate) body: &'a mut BodyReader,
+    /// What a fault asks of this request.
+    pub(crate) effect: &'a Effect,
+}
+
+/// Runs the operation and writes its answer.
+pub(crate) async fn run(app: &App, operation: OperationId, parts: &Parts, body: Body, effect: &Effect) -> Response {
+    let mut body = BodyReader::new(body, app.config.body_timeout);
+    let call = Call { app, parts, body: &mut body, effect };
+    let result = match operation {
+        OperationId::UploadDirect => direct::upload(call).await,
+        OperationId::MultipartStart => start::start(call).await,
+        OperationId::MultipartComplete => complete::complete(call).await,
+        OperationId::UploadInfo => info::info(call).await,
+        OperationId::GroupCreate => group::create(call).await,
+        OperationId::UploadGroupInfo => group::info(call).await,
+        // The router sends only operations of this API here.
+        OperationId::FilesList
+        | OperationId::FileInfo
+        | OperationId::FileStore
+        | OperationId::FileDelete
+        | OperationId::ProjectInfo => Err(ErrorCode::UploadViewsError.error(&[]).into()),
+    };
+    body.drain().await;
+    let error = match result {
+        Ok(response) => return response,
+        Err(Failure::Refused(error)) => error,
+        Err(Failure::Internal(error)) => {
+            tracing::error!(operation = operation.as_str(), %error, "could not answer");
+            ErrorCode::UploadAPIError.error(&[])
+        }
+    };
+    refuse(parts, &error)
+}
+
+/// Writes a refusal in the form that the request asks for.
+pub(crate) fn refuse(parts: &Parts, error: &UploadApiError) -> Response {
+    if wants_envelope(parts) {
+        return json(&ErrorEnvelope { error: error.clone() });
+    }
+    let mut response = Response::new(Body::from(error.content.clone()));
+    *response.status_mut() = StatusCode::from_u16(error.status_code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+/// `jsonerrors` decides where it is given; else an `Accept` that names plain JSON.
+fn wants_envelope(parts: &Parts) -> bool {
+    let query = parts.uri.query().unwrap_or_default();
+    let asked = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "jsonerrors");
+    if let Some((_, value)) = asked {
+        return !matches!(&*value, "" | "0");
+    }
+    let accepts = parts.headers.get_all(header::ACCEPT);
+    accepts.iter().any(|value| value.to_str().is_ok_and(|value| value.contains("application/json")))
+}
+
+/// A successful answer.
+pub(crate) fn json(value: &impl Serialize) -> Response {
+    let body = serde_json::to_vec(value).expect("wire types serialise");
+    let mut response = Response::new(Body::from(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Checks the public key in the parameter that this endpoint reads it from.
+fn check_key(app: &App, params: &Params, parameter: &'static str) -> Result<(), UploadApiError> {
+    match params.get(parameter) {
+        None => Err(ErrorCode::ProjectPublicKeyRequiredError.error(&[parameter])),
+        Some(key) if key != app.config.public_key.as_str() => {
+            Err(ErrorCode::ProjectPublicKeyInvalidError.error(&[parameter]))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// `1` stores at once, `0` does not; anything else leaves it to the project.
+fn stores(app: &App, params: &Params) -> bool {
+    match params.get("UPLOADCARE_STORE") {
+        Some("1" | "true") => true,
+        Some("0" | "false") => false,
+        _ => app.config.autostore,
+    }
+}
+
+/// Looks into the blob of a file to be.
+async fn describe(mut file: NewFile, blob: PathBuf) -> Result<NewFile, Failure> {
+    let found =
+        tokio::task::spawn_blocking(move || crate::content::look(&blob)).await.map_err(std::io::Error::other)??;
+    file.is_image = found.image.is_some();
+    file.content_info = found;
+    Ok(file)
+}
