@@ -1,0 +1,351 @@
+// The element <up-dock>: a small shell around the widget, which is Rust in wasm.
+//
+// The shell paints a working button at once and loads the rest on intent (hover, focus, drag, tap) or when the browser
+// is idle. Files chosen before that wait here and are handed over. It is also what only JavaScript can be: the custom
+// element class, its attributes, its place in a form, its events. It decides nothing about uploads.
+import css from './updock.css';
+import type { DockElement } from './wasm';
+
+/** Where a file is. */
+export type FileState =
+  | 'reading' | 'checking' | 'rejected' | 'ready' | 'queued' | 'uploading' | 'paused' | 'waiting' | 'retrying'
+  | 'processing' | 'done' | 'failed' | 'needs-file' | 'removed';
+
+/** A file as it was when this was made; frozen. */
+export interface UpDockFile {
+  readonly id: number;
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Media type; empty when unknown. */
+  readonly type: string;
+  /** Bytes sent. */
+  readonly sent: number;
+  /** 0 to 100. */
+  readonly progress: number;
+  readonly state: FileState;
+  readonly uuid?: string;
+  readonly cdnUrl?: string;
+  /** Is it kept beyond 24 hours? */
+  readonly stored?: boolean;
+  /** Has the signer confirmed it? */
+  readonly confirmed?: boolean;
+  /** The signer's receipt, for your server to verify. */
+  readonly receipt?: string;
+  readonly error?: UpDockError;
+}
+
+/** Why a file was refused or has failed. */
+export interface UpDockError {
+  readonly code: string;
+  /** What a person reads. */
+  readonly message: string;
+  readonly remedy?: 'retry' | 'replace' | 'tell-owner';
+  /** What the server said. */
+  readonly detail?: string;
+}
+
+/** Sums over the list; frozen. */
+export interface UpDockState {
+  readonly status: 'idle' | 'uploading' | 'paused' | 'failed' | 'done';
+  readonly files: number;
+  readonly done: number;
+  readonly failed: number;
+  readonly rejected: number;
+  readonly paused: number;
+  readonly active: number;
+  readonly bytes: number;
+  readonly sent: number;
+}
+
+/** Gives an upload credential, as the signer's `POST /v1/upload-credentials` answers. */
+export type Credentials = (request: { operations: number; signal: AbortSignal }) => unknown;
+
+/** Events; all bubble and cross shadow roots. */
+export interface UpDockEventMap {
+  'file-added': CustomEvent<UpDockFile>;
+  'file-upload-start': CustomEvent<UpDockFile>;
+  'file-upload-progress': CustomEvent<UpDockFile>;
+  'file-upload-success': CustomEvent<UpDockFile>;
+  'file-upload-failed': CustomEvent<UpDockFile>;
+  'file-removed': CustomEvent<UpDockFile>;
+  'change': CustomEvent<UpDockState>;
+  'upload-done': CustomEvent<UpDockState>;
+}
+
+const TEXTS = [
+  'public-key', 'credentials-url', 'signer-url', 'upload-base-url', 'cdn-base-url', 'accept', 'max-file-size',
+  'max-files', 'store', 'confirm', 'density',
+];
+const NOTHING: UpDockState = Object.freeze({
+  status: 'idle', files: 0, done: 0, failed: 0, rejected: 0, paused: 0, active: 0, bytes: 0, sent: 0,
+});
+
+type Module = typeof import('./wasm');
+let loading: Promise<Module> | undefined;
+
+/** One module for all elements of the page. A failed load is tried again on the next intent. */
+const load = (): Promise<Module> =>
+  (loading ??= import(/* @vite-ignore */ new URL('./updock_wasm.js', import.meta.url).href)
+    .then(async (module: Module) => {
+      await module.default();
+      return module;
+    })
+    .catch((error: unknown) => {
+      loading = undefined;
+      throw error;
+    }));
+
+let sheet: CSSStyleSheet | undefined;
+const style = (): CSSStyleSheet => {
+  if (!sheet) {
+    sheet = new CSSStyleSheet();
+    sheet.replaceSync(css);
+  }
+  return sheet;
+};
+
+const make = (tag: string, attributes: Record<string, string>, ...children: (Node | string)[]): HTMLElement => {
+  const element = document.createElement(tag);
+  for (const name in attributes) element.setAttribute(name, attributes[name]);
+  element.append(...children);
+  return element;
+};
+
+// On a server there are no elements; importing must not fail there.
+const Base = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement;
+
+export class UpDock extends Base {
+  static readonly formAssociated = true;
+  static readonly observedAttributes = [...TEXTS, 'multiple', 'disabled', 'required', 'name'];
+
+  #internals = this.attachInternals();
+  #root = this.attachShadow({ mode: 'open', delegatesFocus: true });
+  #place = make('div', {});
+  #dock: DockElement | undefined;
+  #generation = 0;
+  #starting = false;
+  #waiting: File[] = [];
+  #state = NOTHING;
+  #values: readonly string[] = [];
+  #credentials: Credentials | undefined;
+  #formDisabled = false;
+  #observer: MutationObserver | undefined;
+
+  constructor() {
+    super();
+    this.#root.adoptedStyleSheets = [style()];
+    this.#root.append(this.#place, make('slot', { hidden: '' }));
+    for (const intent of ['pointerenter', 'focusin', 'dragenter', 'touchstart']) {
+      this.addEventListener(intent, () => this.#start(), { passive: true });
+    }
+  }
+
+  connectedCallback(): void {
+    this.#takeNative();
+    this.#observer = new MutationObserver(() => this.#takeNative());
+    this.#observer.observe(this, { childList: true });
+    if (this.#dock) return; // only moved
+    this.#paint();
+    this.#validate();
+    const idle = globalThis.requestIdleCallback ?? ((run: () => void) => setTimeout(run, 200));
+    idle(() => this.isConnected && this.#start(), { timeout: 2000 });
+  }
+
+  disconnectedCallback(): void {
+    this.#observer?.disconnect();
+    // A move in the page is a disconnect and a connect at once: only what stays away is ended.
+    queueMicrotask(() => {
+      if (this.isConnected) return;
+      this.#generation += 1;
+      this.#dock?.free();
+      this.#dock = undefined;
+      this.#starting = false;
+      this.#waiting = [];
+      this.#state = NOTHING;
+      this.#setValues([]);
+    });
+  }
+
+  attributeChangedCallback(): void {
+    this.#dock?.configure(this.#options());
+    this.#setValues(this.#values);
+  }
+
+  // Form
+
+  formDisabledCallback(disabled: boolean): void {
+    this.#formDisabled = disabled;
+    this.#dock?.configure(this.#options());
+  }
+
+  formResetCallback(): void {
+    this.clear();
+  }
+
+  get form(): HTMLFormElement | null { return this.#internals.form; }
+  get name(): string { return this.getAttribute('name') ?? ''; }
+  get type(): string { return 'up-dock'; }
+  get labels(): NodeList { return this.#internals.labels; }
+  get validity(): ValidityState { return this.#internals.validity; }
+  get validationMessage(): string { return this.#internals.validationMessage; }
+  get willValidate(): boolean { return this.#internals.willValidate; }
+  checkValidity(): boolean { return this.#internals.checkValidity(); }
+  reportValidity(): boolean { return this.#internals.reportValidity(); }
+
+  // What the page sees
+
+  /** Every file, as frozen snapshots. */
+  get files(): readonly UpDockFile[] {
+    return Object.freeze(this.#dock?.files(this.getAttribute('cdn-base-url') ?? '') ?? []) as readonly UpDockFile[];
+  }
+
+  /** Sums over the list, frozen. */
+  get state(): UpDockState { return this.#state; }
+
+  /** What goes into the form: for each finished file its receipt, or its UUID where there is none. */
+  get value(): readonly string[] { return this.#values; }
+
+  /** The page's own function for upload credentials; goes before any URL. */
+  get credentials(): Credentials | undefined { return this.#credentials; }
+  set credentials(credentials: Credentials | undefined) {
+    this.#credentials = credentials;
+    this.#dock?.setCredentials(credentials);
+    this.#dock?.configure(this.#options());
+  }
+
+  // Methods; each takes an optional file id, and means all files without
+
+  addFiles(files: Iterable<File>): void {
+    this.#take([...files]);
+  }
+  start(id?: number): void { this.#dock?.command('start', id); }
+  pause(id?: number): void { this.#dock?.command('pause', id); }
+  resume(id?: number): void { this.#dock?.command('resume', id); }
+  retry(id?: number): void { this.#dock?.command('retry', id); }
+  cancel(id?: number): void { this.#dock?.command('cancel', id); }
+  remove(id?: number): void { this.#dock?.command('remove', id); }
+  /** Takes every file out of the list. */
+  clear(): void {
+    this.#waiting = [];
+    this.remove();
+  }
+
+  // Inside
+
+  #options(): Record<string, unknown> {
+    const options: Record<string, unknown> = {
+      multiple: this.hasAttribute('multiple'),
+      disabled: this.hasAttribute('disabled') || this.#formDisabled,
+      credentials: this.#credentials !== undefined,
+    };
+    for (const name of TEXTS) options[name] = this.getAttribute(name) ?? '';
+    return options;
+  }
+
+  /** A working button before the widget is there; the same look, so that nothing jumps. */
+  #paint(): void {
+    const multiple = this.hasAttribute('multiple');
+    const input = make('input', { type: 'file', hidden: '', 'aria-label': 'Choose files' }) as HTMLInputElement;
+    input.multiple = multiple;
+    input.accept = this.getAttribute('accept') ?? '';
+    input.addEventListener('change', () => this.#take([...(input.files ?? [])]));
+    const button = make('button', { type: 'button', class: 'choose', part: 'choose-button' }, multiple ? 'Choose files' : 'Choose a file');
+    button.addEventListener('click', () => input.click());
+    const hint = make('span', { class: 'hint' }, multiple ? 'or drop them here' : 'or drop it here');
+    const panel = make(
+      'section',
+      { class: 'panel', part: 'panel', 'aria-label': 'Upload files', 'data-density': this.getAttribute('density') ?? '' },
+      make('div', { class: 'drop', part: 'drop-area' }, button, hint),
+      input,
+    );
+    panel.addEventListener('dragover', (event) => event.preventDefault());
+    panel.addEventListener('drop', (event) => {
+      event.preventDefault();
+      this.#take([...(event.dataTransfer?.files ?? [])]);
+    });
+    this.#place.replaceChildren(panel);
+  }
+
+  #take(files: File[]): void {
+    if (this.#dock) this.#dock.add(files);
+    else {
+      this.#waiting.push(...files);
+      this.#start();
+    }
+  }
+
+  /** The native input inside worked until now; from here on the widget stands for it. */
+  #takeNative(): void {
+    for (const input of this.querySelectorAll<HTMLInputElement>(':scope > input[type=file]')) {
+      if (input.files?.length) {
+        this.#take([...input.files]);
+        input.value = '';
+      }
+      // Else an empty file would go into the form under the same name.
+      input.removeAttribute('name');
+      input.onchange = () => this.#takeNative();
+    }
+  }
+
+  #start(): void {
+    if (this.#starting || !this.isConnected) return;
+    this.#starting = true;
+    const generation = this.#generation;
+    load().then(
+      ({ DockElement }) => {
+        // Taken out of the page, or out and in again, while the module was loading.
+        if (generation !== this.#generation || !this.isConnected) return;
+        const focused = this.#root.activeElement !== null;
+        this.#place.replaceChildren();
+        this.#dock = new DockElement(this.#place, this.#options(), (type: string, detail: UpDockFile | UpDockState) => this.#tell(type, detail));
+        this.#dock.setCredentials(this.#credentials);
+        if (focused) this.#dock.focus();
+        if (this.#waiting.length) this.#dock.add(this.#waiting.splice(0));
+      },
+      (error: unknown) => {
+        this.#starting = false;
+        console.error('up-dock could not load its WebAssembly', error);
+      },
+    );
+  }
+
+  #tell(type: string, detail: UpDockFile | UpDockState): void {
+    if ('files' in detail) {
+      const { done } = this.#state;
+      this.#state = detail;
+      if (type === 'change' && (detail.done || done)) this.#setValues(this.#dock?.values() ?? []);
+      else this.#validate();
+    }
+    if (type) this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
+  }
+
+  #setValues(values: readonly string[]): void {
+    this.#values = Object.freeze([...values]);
+    const { name } = this;
+    const data = new FormData();
+    if (name) for (const value of values) data.append(name, value);
+    this.#internals.setFormValue(name && values.length ? data : null);
+    this.#validate();
+  }
+
+  #validate(): void {
+    const { active, paused, failed, done } = this.#state;
+    if (active || paused) this.#invalid({ customError: true }, 'Files are still uploading.');
+    else if (failed) this.#invalid({ customError: true }, 'Some files were not uploaded. Retry or remove them.');
+    else if (!done && this.hasAttribute('required')) this.#invalid({ valueMissing: true }, 'Choose a file.');
+    else this.#internals.setValidity({});
+  }
+
+  #invalid(flags: ValidityStateFlags, message: string): void {
+    this.#internals.setValidity(flags, message, this.#place);
+  }
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'up-dock': UpDock;
+  }
+}
+
+if (globalThis.customElements && !customElements.get('up-dock')) customElements.define('up-dock', UpDock);

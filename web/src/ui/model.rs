@@ -1,0 +1,306 @@
+//! What is on show: the rows as the engine last told them, and the values that the visible parts watch.
+//!
+//! The list is plain data; only rows inside the window have watched values. So ten thousand files cost what a dozen do.
+
+use super::{
+    Hook,
+    format::{self, Rate},
+    words,
+};
+use crate::{
+    dom::Watched,
+    driver::{Timer, now},
+    options::Options,
+};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    sync::Arc,
+};
+use updock_engine::{FileKey, Millis, Row, RowState, Totals};
+
+/// Numbers change four times a second at most; more cannot be read.
+const NUMBERS_MS: u64 = 250;
+
+/// What has happened to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Happened {
+    /// It is in the list.
+    Added,
+    /// Its first byte leaves.
+    Started,
+    /// More bytes have left.
+    Progressed,
+    /// It is on the server.
+    Succeeded,
+    /// It has failed or was refused.
+    Failed,
+    /// It is gone.
+    Removed,
+}
+
+/// What one visible row watches.
+pub struct RowView {
+    /// Changes when the state does.
+    pub row: Watched<Arc<Row>>,
+    /// Thousandths that have been sent; changes with every frame.
+    pub level: Watched<u32>,
+    /// The line of facts; changes a few times a second.
+    pub facts: Watched<Facts>,
+    rate: Cell<Rate>,
+}
+
+/// What the second line says.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// To show.
+    pub text: String,
+    /// For the progress bar's `aria-valuetext`.
+    pub spoken: String,
+}
+
+/// See the module.
+pub struct Model {
+    /// The page's settings.
+    pub options: Watched<Rc<Options>>,
+    /// Changes when rows come or go.
+    pub order: Watched<u32>,
+    /// Sums, changing with every frame in which they do.
+    pub totals: Watched<Totals>,
+    /// The footer's line; changes a few times a second.
+    pub summary: Watched<String>,
+    rows: RefCell<Vec<Arc<Row>>>,
+    visible: RefCell<Vec<(FileKey, Rc<RowView>)>>,
+    rate: Cell<Rate>,
+    numbers_at: Cell<Millis>,
+    /// Rings when numbers are due that were held back, or that count down.
+    numbers: RefCell<Option<Timer>>,
+}
+
+impl Model {
+    /// An empty list.
+    pub fn new(options: Options) -> Self {
+        Self {
+            options: Watched::new(Rc::new(options)),
+            order: Watched::new(0),
+            totals: Watched::new(Totals::default()),
+            summary: Watched::new(String::new()),
+            rows: RefCell::default(),
+            visible: RefCell::default(),
+            rate: Cell::default(),
+            numbers_at: Cell::default(),
+            numbers: RefCell::default(),
+        }
+    }
+
+    /// Gives it the timer whose ring calls [`Self::paint_numbers`].
+    pub fn set_timer(&self, timer: Timer) {
+        self.numbers.replace(Some(timer));
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.rows.borrow().len()
+    }
+
+    /// Is the list empty?
+    pub fn is_empty(&self) -> bool {
+        self.rows.borrow().is_empty()
+    }
+
+    /// The keys of rows `from..to`, as far as there are any.
+    pub fn keys(&self, from: usize, to: usize) -> Vec<u32> {
+        let rows = self.rows.borrow();
+        let to = to.min(rows.len());
+        rows[from.min(to)..to].iter().map(|row| row.key.0).collect()
+    }
+
+    /// Where a row is. Keys only grow, and so does the list.
+    pub fn index(&self, key: FileKey) -> Option<usize> {
+        self.rows.borrow().binary_search_by_key(&key, |row| row.key).ok()
+    }
+
+    /// A row.
+    pub fn row(&self, key: FileKey) -> Option<Arc<Row>> {
+        let index = self.index(key)?;
+        self.rows.borrow().get(index).cloned()
+    }
+
+    /// Every row.
+    pub fn rows(&self) -> Vec<Arc<Row>> {
+        self.rows.borrow().clone()
+    }
+
+    /// A row comes into view: gives what it watches.
+    pub fn show(&self, row: &Arc<Row>) -> Rc<RowView> {
+        let view = Rc::new(RowView {
+            row: Watched::new(Arc::clone(row)),
+            level: Watched::new(level(row)),
+            facts: Watched::new(self.facts(row, &Rate::default())),
+            rate: Cell::default(),
+        });
+        self.visible.borrow_mut().push((row.key, Rc::clone(&view)));
+        view
+    }
+
+    /// A row goes out of view.
+    pub fn hide(&self, key: FileKey, view: &Rc<RowView>) {
+        self.visible.borrow_mut().retain(|(have, seen)| *have != key || !Rc::ptr_eq(seen, view));
+    }
+
+    /// Takes in what the engine told, once a frame.
+    pub fn apply(&self, changes: Vec<Arc<Row>>, totals: Totals, hook: &Hook) {
+        let mut happened = Vec::new();
+        let (mut reordered, mut removed, mut notable) = (false, false, false);
+        {
+            let mut rows = self.rows.borrow_mut();
+            // Rows that come in one frame may come in any order; the list is in the order of keys.
+            let known = rows.len();
+            for row in changes {
+                let at = rows[..known].binary_search_by_key(&row.key, |row| row.key);
+                match at {
+                    Err(_) if row.state == RowState::Removed => {}
+                    Err(_) => {
+                        happened.push((Happened::Added, Arc::clone(&row)));
+                        if let Some(what) = transition(None, &row) {
+                            happened.push((what, Arc::clone(&row)));
+                        }
+                        rows.push(row);
+                        reordered = true;
+                    }
+                    Ok(at) => {
+                        let was = std::mem::replace(&mut rows[at], Arc::clone(&row));
+                        if let Some(what) = transition(Some(&was), &row) {
+                            happened.push((what, Arc::clone(&row)));
+                        }
+                        notable |= was.state != row.state;
+                        removed |= row.state == RowState::Removed;
+                        self.show_change(&was, &row);
+                    }
+                }
+            }
+            if reordered {
+                rows[known..].sort_unstable_by_key(|row| row.key);
+            }
+            if removed {
+                rows.retain(|row| row.state != RowState::Removed);
+            }
+        }
+        if reordered || removed {
+            self.order.set(self.order.now().wrapping_add(1));
+        }
+        let was = self.totals.now();
+        self.totals.update(totals);
+        notable |= reordered || removed;
+        if notable || now().since(self.numbers_at.get()).0 >= NUMBERS_MS {
+            self.paint_numbers();
+        } else {
+            self.numbers_in(NUMBERS_MS);
+        }
+        hook.told(&happened, was, totals, notable);
+    }
+
+    fn show_change(&self, was: &Arc<Row>, row: &Arc<Row>) {
+        let visible = self.visible.borrow();
+        if let Some((_, view)) = visible.iter().find(|(key, _)| *key == row.key) {
+            view.level.update(level(row));
+            if was.state != row.state {
+                view.row.set(Arc::clone(row));
+                view.facts.update(self.facts(row, &view.rate.get()));
+            }
+        }
+    }
+
+    /// Brings every number up to date.
+    pub fn paint_numbers(&self) {
+        let now = now();
+        self.numbers_at.set(now);
+        let mut again = false;
+        for (key, view) in self.visible.borrow().iter() {
+            let Some(row) = self.row(*key) else { continue };
+            let mut rate = view.rate.get();
+            if row.state == RowState::Uploading {
+                rate.note(now.0, row.sent);
+                view.rate.set(rate);
+            }
+            again |= words::counts_down(&row.state);
+            view.facts.update(self.facts(&row, &rate));
+        }
+        let totals = self.totals.now();
+        let mut rate = self.rate.get();
+        if totals.active > 0 {
+            rate.note(now.0, totals.sent);
+            self.rate.set(rate);
+        }
+        self.summary.update(summary(&totals, &rate));
+        if again {
+            self.numbers_in(1_000);
+        }
+    }
+
+    fn numbers_in(&self, ms: u64) {
+        if let Some(timer) = &*self.numbers.borrow() {
+            timer.set(Some(self.numbers_at.get().after(Millis(ms))));
+        }
+    }
+
+    fn facts(&self, row: &Row, rate: &Rate) -> Facts {
+        let options = self.options.now();
+        let mut text = match &row.state {
+            RowState::Uploading | RowState::Paused => format::bytes_of(row.sent, row.size),
+            _ => words::reason(row, &options.policy(), now()).unwrap_or_else(|| format::bytes(row.size)),
+        };
+        let mut spoken = format::number(u64::from(row.percent()));
+        spoken.push_str(" percent, ");
+        spoken.push_str(&text);
+        if row.state == RowState::Uploading
+            && let Some(speed) = rate.per_second()
+        {
+            text.push_str(" · ");
+            text.push_str(&format::bytes(speed));
+            text.push_str("/s");
+            if let Some(left) = rate.seconds_left(row.size - row.sent) {
+                text.push_str(" · ");
+                text.push_str(&format::duration(left));
+            }
+        }
+        Facts { text, spoken }
+    }
+}
+
+fn level(row: &Row) -> u32 {
+    if row.size == 0 {
+        return 0;
+    }
+    u32::try_from(u128::from(row.sent) * 1000 / u128::from(row.size)).unwrap_or(1000)
+}
+
+fn summary(totals: &Totals, rate: &Rate) -> String {
+    let mut text = words::summary(totals);
+    if totals.active > 0 {
+        text.push_str(" · ");
+        text.push_str(&format::bytes_of(totals.sent, totals.bytes));
+        if let Some(left) = rate.seconds_left(totals.bytes.saturating_sub(totals.sent)) {
+            text.push_str(" · ");
+            text.push_str(&format::duration(left));
+            text.push_str(" left");
+        }
+    } else if totals.bytes > 0 {
+        text.push_str(" · ");
+        text.push_str(&format::bytes(totals.bytes));
+    }
+    text
+}
+
+/// Did the row change in a way that the page should hear of?
+fn transition(was: Option<&Row>, row: &Row) -> Option<Happened> {
+    let same_kind = was.is_some_and(|was| std::mem::discriminant(&was.state) == std::mem::discriminant(&row.state));
+    match &row.state {
+        RowState::Removed => Some(Happened::Removed),
+        RowState::Done { .. } if !same_kind => Some(Happened::Succeeded),
+        RowState::Failed(_) | RowState::Rejected(_) if !same_kind => Some(Happened::Failed),
+        RowState::Uploading if !same_kind && row.sent == 0 => Some(Happened::Started),
+        _ if was.is_some_and(|was| was.sent != row.sent) => Some(Happened::Progressed),
+        _ => None,
+    }
+}
