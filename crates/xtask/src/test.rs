@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Doing, Error, Result};
 use crate::process::Run;
+use crate::setup::npm;
 use crate::setup::wasm_target::{self, WasmCargo};
 use crate::workspace::Workspace;
 use crate::{arrows, check, demo, e2e, runner, size, wasm};
@@ -80,6 +81,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     step("lints", &mut |_| lint(workspace));
     step("native tests", &mut |counts| native_tests(workspace, counts));
     step("widget for release", &mut |_| wasm::build(workspace, wasm::Mode::Release));
+    step("types of the npm package", &mut |_| npm_types(workspace));
     step("size", &mut |_| size::run(workspace, false));
     step("widget in the browser", &mut |counts| runner::browser_tests(workspace, &xtask, |line| counts.read(line)));
     step("demo leaves nothing running", &mut |_| demo::stops(workspace, &xtask));
@@ -128,6 +130,12 @@ pub(crate) fn lint(workspace: &Workspace) -> Result<()> {
         )?;
     }
     Ok(())
+}
+
+/// TypeScript over the shell, whose imports the wasm build has just made.
+fn npm_types(workspace: &Workspace) -> Result<()> {
+    npm::ensure_packages(&workspace.npm())?;
+    Run::new("npm run check in web/npm", "npm").args(["run", "--silent", "check"]).dir(workspace.npm()).shown()
 }
 
 fn native_tests(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
