@@ -1,7 +1,8 @@
 // Bundles the shell with its style sheet and writes its types. The wasm module and its glue are put into `dist` by
-// `cargo xtask wasm`; they stay files of their own, loaded when they are needed.
+// `cargo xtask wasm`; they stay files of their own (`widget.js` is the
+// glue, made small), loaded when they are needed.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, transform } from 'esbuild';
@@ -21,9 +22,13 @@ const styles = {
   },
 };
 
+// The glue keeps its name in `new URL(...)`, so the module stays beside it.
+const glue = path.join(dist, 'updock_wasm.js');
+if (!existsSync(glue)) throw new Error('dist/updock_wasm.js is missing: build with `cargo xtask wasm`');
+
 await build({
-  entryPoints: [path.join(here, 'src/updock.ts')],
-  outfile: path.join(dist, 'updock.js'),
+  entryPoints: { updock: path.join(here, 'src/updock.ts'), widget: glue },
+  outdir: dist,
   bundle: true,
   format: 'esm',
   target: 'es2022',

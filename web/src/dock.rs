@@ -19,7 +19,7 @@ const STYLE: &str = include_str!("../npm/src/updock.css");
 /// It builds itself in a shadow root when it comes into a page, so a server renders only its place. The outer element
 /// is a `div` of the class `up-dock`; tokens (`--ud-accent` and so on) set on it or above it give it another look.
 ///
-/// ```
+/// ```no_run
 /// use leptos::prelude::*;
 /// use updock::UpDock;
 ///

@@ -86,7 +86,7 @@ let loading: Promise<Module> | undefined;
 
 /** One module for all elements of the page. A failed load is tried again on the next intent. */
 const load = (): Promise<Module> =>
-  (loading ??= import(/* @vite-ignore */ new URL('./updock_wasm.js', import.meta.url).href)
+  (loading ??= import(/* @vite-ignore */ new URL('./widget.js', import.meta.url).href)
     .then(async (module: Module) => {
       await module.default();
       return module;
