@@ -6,6 +6,7 @@
 
 use crate::random::{base62, base62_number, is_base62};
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::fmt;
 use subtle::ConstantTimeEq;
 
@@ -62,6 +63,20 @@ impl AgentKey {
 
 fn check(stem: &str) -> String {
     base62_number(crc32fast::hash(stem.as_bytes()), CHECK)
+}
+
+/// `text` with every agent key in it made unreadable: for text that clients chose and that goes into a log.
+pub(crate) fn masked(text: &str) -> Cow<'_, str> {
+    if !text.contains(PREFIX) {
+        return Cow::Borrowed(text);
+    }
+    let mut parts = text.split(PREFIX);
+    let mut masked = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|character: char| character.is_ascii_alphanumeric() || character == '_');
+        masked.extend([PREFIX, "[redacted]", rest]);
+    }
+    Cow::Owned(masked)
 }
 
 impl fmt::Debug for AgentKey {
@@ -138,11 +153,20 @@ mod tests {
         assert!(KeyDigest::parse("e3b0").is_none());
     }
 
+    #[test]
+    fn a_key_in_foreign_text_cannot_be_read() {
+        let key = AgentKey::generate();
+        let text = format!("/a/{0}/?k={0}&x=é", key.expose());
+        assert_eq!(masked(&text), "/a/updock_live_[redacted]/?k=updock_live_[redacted]&x=é");
+        assert_eq!(masked("/files/"), "/files/");
+    }
+
     proptest::proptest! {
         #[test]
         fn no_text_makes_the_parser_panic(text in ".*", tail in "[0-9A-Za-z_é]{0,70}") {
             proptest::prop_assert!(AgentKey::parse(&text).is_err());
-            proptest::prop_assert!(AgentKey::parse(&format!("{PREFIX}{tail}")).is_err());
+            let key = format!("{PREFIX}{tail}");
+            proptest::prop_assert!(AgentKey::parse(&key).is_err());
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::caller::Caller;
 use crate::decision::{Decision, Verdict};
+use crate::key::masked;
 use std::fmt::Write;
 use std::net::IpAddr;
 use updock_client::Call;
@@ -15,6 +16,7 @@ const LONGEST: usize = 64;
 
 /// `text` in quotes, safe to print.
 pub(crate) fn quoted(text: &str) -> String {
+    let text = masked(text);
     let mut quoted = String::from("\"");
     for character in text.chars().take(LONGEST) {
         match character {

@@ -7,6 +7,7 @@ use crate::body::{Json, OptionalJson};
 use crate::caller::Caller;
 use crate::confirm::{Unconfirmed, confirm};
 use crate::decision::{Allowed, Decision, Need};
+use crate::key::masked;
 use crate::limiter::PeerLimiter;
 use crate::log::{DecisionLog, Phase, Record};
 use crate::policy::{CredentialTerms, Policy};
@@ -296,7 +297,7 @@ fn key_in_query(uri: &Uri) -> bool {
 /// Outermost: gives each request its id, each fault its body, and each answer the headers that all have.
 async fn frame(mut request: Request, next: Next) -> Response {
     let id = base62(12);
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, path) = (request.method().clone(), masked(request.uri().path()).into_owned());
     request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = render(next.run(request).await, &id);
     tracing::debug!(request_id = %id, %method, path, status = response.status().as_u16(), "answered");

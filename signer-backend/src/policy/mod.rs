@@ -31,7 +31,7 @@ use updock_types::{Area, PublicKey};
 /// needs no credential.
 const SCOPE: [&str; 3] = ["/base/", "/multipart/*", "/group/"];
 const DEFAULT_TTL_MAX: u32 = 600;
-const DEFAULT_OPERATIONS_MAX: u32 = 20;
+const DEFAULT_OPERATIONS_MAX: u32 = 100;
 /// Most operations one token can have. Source: Upload API, Authentication.
 const OPERATIONS_LIMIT: u32 = 100_000;
 const DEFAULT_CONNECTIONS: u32 = 1024;
@@ -154,7 +154,7 @@ impl Policy {
 }
 
 impl Default for CredentialTerms {
-    /// 10 minutes, 20 files, the endpoints of one upload, stored when confirmed.
+    /// 10 minutes, 100 files, the endpoints of one upload, stored when confirmed.
     fn default() -> Self {
         let item = |text| ScopeItem::parse(text).expect("these are scope items");
         Self {

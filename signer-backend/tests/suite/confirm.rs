@@ -1,0 +1,135 @@
+//! Confirming: the file's truth counts, not the browser's word; and what happens when Uploadcare does not play along.
+
+use crate::stage::{PNG, Setup, Stage, VISITORS};
+use std::time::{Duration, Instant};
+use updock_local::{Config, Effect, Fault};
+use updock_types::FileUuid;
+
+const PICTURES: &str = "[uploads.policy]\nmax_file_size = 1000\naccept = [\"image/*\"]\n";
+
+async fn is_stored(stage: &Stage, file: FileUuid) -> bool {
+    let target = format!("/info/?pub_key=demopublickey&file_id={file}");
+    let reply = crate::http_client::send(&stage.local.base_url(), "GET", &target, &[], "").await;
+    reply.json()["is_stored"].as_bool().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_good_file_is_stored_and_its_truth_is_told() {
+    let stage = Setup::new(format!("{VISITORS}{PICTURES}")).start().await;
+    let file = stage.file("a.png", PNG).await;
+    assert!(!is_stored(&stage, file).await);
+    for _ in 0..2 {
+        let confirmed = stage.confirm(file).await;
+        assert_eq!(
+            confirmed.json(),
+            serde_json::json!({"uuid": file, "size": PNG.len(), "mime_type": "image/png", "stored": true})
+        );
+    }
+    assert!(is_stored(&stage, file).await);
+    assert_eq!(
+        stage.sentences().pop().unwrap(),
+        format!(
+            "File {file}, uploaded by a visitor from http://127.0.0.1:4000, was confirmed: {} bytes, image/png. \
+             It is stored.",
+            PNG.len()
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_rule_may_leave_storing_to_the_application() {
+    let stage = Setup::new(format!("{VISITORS}store = false\n")).start().await;
+    let file = stage.file("a.png", PNG).await;
+    assert_eq!(stage.confirm(file).await.json()["stored"], false);
+    assert!(!is_stored(&stage, file).await);
+}
+
+#[tokio::test]
+async fn what_the_bytes_are_counts_not_what_they_are_called() {
+    let stage = Setup::new(format!("{VISITORS}{PICTURES}")).start().await;
+    let large = [PNG, &[0; 1000]].concat();
+    for (name, bytes, why) in [
+        ("photo.png", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n".as_slice(), "application/pdf"),
+        ("photo.png", &large, "at most 1.0 kB are allowed"),
+    ] {
+        let file = stage.file(name, bytes).await;
+        let reply = stage.confirm(file).await;
+        let problem = reply.problem();
+        assert_eq!((problem.status, reply.kind().as_str()), (422, "policy-violation"));
+        assert!(problem.detail.contains(why), "{}", problem.detail);
+        assert!(!is_stored(&stage, file).await, "it was stored all the same");
+        let last = stage.sentences().pop().unwrap();
+        assert!(last.contains("was not confirmed: ") && last.contains(why), "{last}");
+    }
+}
+
+#[tokio::test]
+async fn a_policy_may_delete_what_breaks_it() {
+    let rules = format!("[uploads]\nviolations = \"delete\"\n{VISITORS}{PICTURES}");
+    let stage = Setup::new(rules).start().await;
+    let file = stage.file("a.pdf", b"%PDF-1.7\n").await;
+    assert_eq!(stage.confirm(file).await.status, 422);
+    assert!(stage.sentences().pop().unwrap().ends_with("It was deleted."));
+    assert_eq!(stage.confirm(file).await.kind(), "not-found");
+}
+
+#[tokio::test]
+async fn unknown_and_unreadable_files_are_refused() {
+    let stage = Setup::new(VISITORS).start().await;
+    assert_eq!(stage.confirm(FileUuid::from_random_bytes([7; 16])).await.kind(), "not-found");
+    for body in ["", "{}", r#"{"uuid":"nope"}"#, r#"{"uuid":"../project"}"#, r#"{"uuid":5}"#] {
+        assert_eq!(stage.visit("/v1/uploads/confirm", body).await.problem().status, 400, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_nearly_ready_is_waited_for() {
+    let local = Config { ready_delay: Duration::from_millis(250), ..Config::default() };
+    let stage = Setup { local, ..Setup::new(VISITORS) }.start().await;
+    let file = stage.file("a.png", PNG).await;
+    assert_eq!(stage.confirm(file).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_file_that_takes_long_is_asked_for_again() {
+    let local = Config { ready_delay: Duration::from_secs(600), ..Config::default() };
+    let stage = Setup { local, ..Setup::new(VISITORS) }.start().await;
+    let file = stage.file("a.png", PNG).await;
+    let start = Instant::now();
+    let reply = stage.confirm(file).await;
+    assert_eq!((reply.kind().as_str(), reply.header("retry-after")), ("unavailable", Some("2")));
+    assert!(start.elapsed() < Duration::from_secs(8));
+}
+
+#[tokio::test]
+async fn a_wrong_secret_is_named_in_the_answer_in_the_log_and_at_start() {
+    const SENTENCE: &str = "Uploadcare refused the secret key of project demopublickey; \
+                            uploads will be refused until it is corrected.";
+    let stage = Setup { secret: "a wrong secret", ..Setup::new(VISITORS) }.start().await;
+    stage.signer.check_key().await;
+    assert_eq!(stage.sentences(), [SENTENCE]);
+    let file = stage.file("a.png", PNG).await;
+    let reply = stage.confirm(file).await;
+    let problem = reply.problem();
+    assert_eq!((problem.status, reply.kind().as_str(), problem.detail.as_str()), (502, "upstream-refused", SENTENCE));
+    assert!(stage.sentences().pop().unwrap().ends_with(SENTENCE));
+}
+
+#[tokio::test]
+async fn an_absent_or_silent_uploadcare_ends_in_bounded_time() {
+    // Nothing listens on the port that was just given back.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let stage = Setup { rest: Some(format!("http://{closed}")), ..Setup::new(VISITORS) }.start().await;
+    let file = FileUuid::from_random_bytes([7; 16]);
+    let start = Instant::now();
+    let reply = stage.confirm(file).await;
+    assert_eq!((reply.status.as_u16(), reply.kind().as_str()), (502, "upstream-unavailable"));
+
+    let upstream_timeout = Duration::from_millis(200);
+    let stage = Setup { upstream_timeout, ..Setup::new(VISITORS) }.start().await;
+    let effect = Effect { delay: Some(Duration::from_secs(30)), ..Effect::default() };
+    stage.local.set_faults(vec![Fault { effect, ..Fault::default() }]);
+    let reply = stage.confirm(file).await;
+    assert_eq!((reply.status.as_u16(), reply.kind().as_str()), (504, "upstream-timeout"));
+    assert!(start.elapsed() < Duration::from_secs(5));
+}

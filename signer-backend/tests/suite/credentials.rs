@@ -1,0 +1,109 @@
+//! Credentials of both kinds, as `updock-local` takes or refuses them when uploads must be signed.
+
+use crate::stage::{PNG, Setup, Stage, VISITORS, agent, bearer, upload};
+use serde_json::Value;
+use updock_local::Config;
+
+async fn signed(policy: &str) -> Stage {
+    let local = Config { signed_uploads: true, ..Config::default() };
+    Setup { local, ..Setup::new(policy) }.start().await
+}
+
+async fn ask(stage: &Stage, body: &str) -> Value {
+    let reply = stage.visit("/v1/upload-credentials", body).await;
+    assert_eq!(reply.status, 200, "{:?}", reply.body);
+    reply.json()
+}
+
+#[tokio::test]
+async fn a_token_lets_a_browser_upload() {
+    let stage = signed(VISITORS).await;
+    assert_ne!(upload(&stage.local, &[], &[], "a.png", PNG).await.status, 200, "the stand-in must ask");
+    let issued = ask(&stage, "").await;
+    assert_eq!(issued["kind"], "jwt");
+    assert_eq!(issued["public_key"], "demopublickey");
+    assert_eq!(issued["expires_at"].as_u64().unwrap() - issued["server_time"].as_u64().unwrap(), 600);
+    let authorization = bearer(issued["token"].as_str().unwrap());
+    let reply = upload(&stage.local, &[], &[("authorization", &authorization)], "a.png", PNG).await;
+    assert_eq!(reply.status, 200, "{:?}", reply.body);
+    let last = stage.sentences().pop().unwrap();
+    assert!(
+        last.starts_with(
+            "Visitor from http://127.0.0.1:4000 was given an upload pass for up to 20 files, good for 10 minutes (pass "
+        ),
+        "{last}"
+    );
+}
+
+#[tokio::test]
+async fn a_signature_lets_older_sdks_upload() {
+    let stage = signed(VISITORS).await;
+    let issued = ask(&stage, r#"{"kind":"signature","for":"user-42"}"#).await;
+    let expire = issued["expire"].as_u64().unwrap().to_string();
+    let fields = [("signature", issued["signature"].as_str().unwrap()), ("expire", &expire)];
+    let reply = upload(&stage.local, &fields, &[], "a.png", PNG).await;
+    assert_eq!(reply.status, 200, "{:?}", reply.body);
+    assert_eq!(
+        stage.sentences().pop().unwrap(),
+        "Visitor from http://127.0.0.1:4000 was given an upload signature for \"user-42\", good for 5 minutes; \
+         the number of files is not limited."
+    );
+}
+
+#[tokio::test]
+async fn a_token_ends_with_its_last_file_and_opens_nothing_else() {
+    let stage = signed(VISITORS).await;
+    let issued = ask(&stage, r#"{"operations":1,"scope":["/base/"]}"#).await;
+    assert_eq!(issued["operations"], 1);
+    let authorization = bearer(issued["token"].as_str().unwrap());
+    let headers = [("authorization", authorization.as_str())];
+    assert_eq!(upload(&stage.local, &[], &headers, "a.png", PNG).await.status, 200);
+    assert_eq!(upload(&stage.local, &[], &headers, "b.png", PNG).await.status, 403);
+    let form = "UPLOADCARE_PUB_KEY=demopublickey&filename=a&size=20000000&content_type=image/png";
+    let headers = [headers[0], ("content-type", "application/x-www-form-urlencoded")];
+    let start =
+        crate::http_client::send(&stage.local.base_url(), "POST", "/multipart/start/", &headers, form.to_owned()).await;
+    assert_eq!(start.status, 403, "{:?}", start.body);
+}
+
+#[tokio::test]
+async fn wishes_are_capped_by_the_rule() {
+    let stage = signed(&format!("{VISITORS}ttl_max = \"60s\"\noperations_max = 5\n")).await;
+    let issued = ask(&stage, r#"{"ttl":86400,"operations":1000}"#).await;
+    assert_eq!(issued["operations"], 5);
+    assert_eq!(issued["expires_at"].as_u64().unwrap() - issued["server_time"].as_u64().unwrap(), 60);
+}
+
+#[tokio::test]
+async fn the_policy_comes_with_the_credential() {
+    let rules = "[uploads.policy]\nmax_file_size = 1000\naccept = [\"image/*\", \".PDF\"]\n";
+    let (key, section) = agent("reader", "uploads = \"read\"");
+    let stage = signed(&format!("{VISITORS}{rules}{section}")).await;
+    let policy = serde_json::json!({"max_file_size": 1000, "accept": ["image/*", ".pdf"]});
+    assert_eq!(ask(&stage, "{}").await["policy"], policy);
+    let headers = [("authorization", bearer(&key))];
+    let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    assert_eq!(stage.send("GET", "/v1/upload-policy", &headers, "").await.json(), policy);
+}
+
+#[tokio::test]
+async fn unreadable_wishes_are_refused() {
+    let stage = signed(VISITORS).await;
+    for (body, status) in [
+        ("{", 400),
+        ("[]", 400),
+        ("null", 400),
+        (r#"{"tll":5}"#, 400),
+        (r#"{"ttl":-1}"#, 400),
+        (r#"{"ttl":0}"#, 400),
+        (r#"{"ttl":1,"ttl":2}"#, 400),
+        (r#"{"operations":0}"#, 400),
+        (r#"{"kind":"magic"}"#, 400),
+        (r#"{"kind":"signature","operations":3}"#, 400),
+        (r#"{"scope":["*"]}"#, 400),
+        (r#"{"scope":["/from_url/"]}"#, 403),
+        (&format!(r#"{{"for":"{}"}}"#, "x".repeat(65)), 400),
+    ] {
+        assert_eq!(stage.visit("/v1/upload-credentials", body).await.problem().status, status, "{body}");
+    }
+}

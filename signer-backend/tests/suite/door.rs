@@ -1,0 +1,134 @@
+//! The door: half-sent requests, full houses, large and slow bodies, addresses that are none.
+
+use crate::stage::{PAGE, Setup, Stage, VISITORS};
+use std::io::ErrorKind;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use updock_signer::Limits;
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+async fn connect(stage: &Stage) -> TcpStream {
+    TcpStream::connect(stage.address).await.unwrap()
+}
+
+/// Sends `text` and reads until the other side closes.
+async fn talk(stage: &Stage, text: &str) -> String {
+    let mut stream = connect(stage).await;
+    stream.write_all(text.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    match timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("the connection stays open") {
+        Ok(_) => {}
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn a_half_sent_request_is_closed() {
+    let limits = Limits { header_timeout: Duration::from_millis(200), ..Limits::default() };
+    let stage = Setup { limits, ..Setup::new(VISITORS) }.start().await;
+    for beginning in ["", "GET /liv", "GET /livez HTTP/1.1\r\nhost: x\r\nx-slow: "] {
+        let start = Instant::now();
+        talk(&stage, beginning).await;
+        assert!(start.elapsed() >= Duration::from_millis(150), "{beginning:?} was closed at once");
+    }
+}
+
+#[tokio::test]
+async fn a_full_house_lets_the_next_one_wait() {
+    let limits = Limits { connections: 1, ..Limits::default() };
+    let stage = Setup { limits, ..Setup::new(VISITORS) }.start().await;
+    let ask = "GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let first = connect(&stage).await;
+    let mut second = connect(&stage).await;
+    second.write_all(ask.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    assert!(timeout(Duration::from_millis(200), second.read_exact(&mut answer)).await.is_err(), "it was let in");
+    drop(first);
+    timeout(PATIENCE, second.read_exact(&mut answer)).await.unwrap().unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+}
+
+#[tokio::test]
+async fn smuggled_requests_reach_nothing() {
+    let stage = Setup::new(VISITORS).start().await;
+    for head in [
+        "POST /v1/upload-credentials HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /livez HTTP/1.1\r\n\r\n",
+        "POST /v1/upload-credentials HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nabcdef",
+        "GET /livez HTTP/1.1\r\nhost: x\r\n folded: y\r\n\r\n",
+        "GET /livez HTTP/1.1\r\nhost : x\r\n\r\n",
+        "GET  /livez HTTP/1.1\r\n\r\n",
+        "GET /v1/uploadcare/files/ \t/ HTTP/1.1\r\nhost: x\r\n\r\n",
+    ] {
+        let answer = talk(&stage, head).await;
+        assert!(!answer.contains(" 200 "), "{head:?} was answered: {answer}");
+        assert!(answer.matches("HTTP/1.1 ").count() <= 1, "{head:?} was taken for two requests");
+    }
+}
+
+#[tokio::test]
+async fn large_bodies_are_refused_announced_or_not() {
+    let stage = Setup::new(VISITORS).start().await;
+    let large = format!(r#"{{"for":"{}"}}"#, "x".repeat(9_000));
+    let reply = stage.visit("/v1/upload-credentials", &large).await;
+    assert_eq!(reply.kind(), "too-large");
+    let head = format!(
+        "POST /v1/upload-credentials HTTP/1.1\r\nhost: x\r\norigin: {PAGE}\r\ncontent-type: application/json\r\nconnection: close\r\n"
+    );
+    let announced = talk(&stage, &format!("{head}content-length: 10000000000\r\n\r\n")).await;
+    assert!(announced.starts_with("HTTP/1.1 413 "), "{announced}");
+    let chunks = format!("{:x}\r\n{large}\r\n", large.len());
+    let unannounced = talk(&stage, &format!("{head}transfer-encoding: chunked\r\n\r\n{chunks}")).await;
+    assert!(unannounced.starts_with("HTTP/1.1 413 "), "{unannounced}");
+    let header = format!("GET /livez HTTP/1.1\r\nhost: x\r\nx-large: {}\r\n\r\n", "x".repeat(20_000));
+    assert!(talk(&stage, &header).await.starts_with("HTTP/1.1 431 "));
+}
+
+#[tokio::test]
+async fn bodies_are_json_and_say_so() {
+    let stage = Setup::new(VISITORS).start().await;
+    for (content_type, status) in [
+        ("text/plain", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("application/jsonp", 415),
+        ("application/json; charset=utf-8", 200),
+        ("Application/JSON", 200),
+    ] {
+        let headers = [("origin", PAGE), ("content-type", content_type)];
+        assert_eq!(stage.send("POST", "/v1/upload-credentials", &headers, "{}").await.status, status, "{content_type}");
+    }
+    let deep = "[".repeat(4_000);
+    assert_eq!(stage.visit("/v1/upload-credentials", &deep).await.problem().status, 400);
+}
+
+#[tokio::test]
+async fn every_answer_is_framed() {
+    let stage = Setup::new(VISITORS).start().await;
+    for (method, target, status) in [
+        ("GET", "/livez", 200),
+        ("GET", "/readyz", 200),
+        ("GET", "/", 404),
+        ("GET", "/v1/uploadcare", 404),
+        ("GET", "/v1/uploadcare/files/", 403),
+        ("GET", "/v1//upload-policy", 404),
+        ("GET", "/v1/./upload-policy", 404),
+        ("GET", "/v1/upload%2dpolicy", 404),
+        ("DELETE", "/v1/upload-policy", 405),
+        ("GET", "/v1/upload-credentials", 405),
+    ] {
+        let reply = stage.send(method, target, &[("origin", PAGE)], "").await;
+        assert_eq!(reply.status, status, "{method} {target}");
+        assert!(reply.header("x-request-id").is_some_and(|id| id.len() == 12));
+        assert_eq!(reply.header("cache-control"), Some("no-store"));
+        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
+        if status >= 400 {
+            reply.problem();
+        }
+        if status == 405 {
+            assert!(reply.header("allow").is_some(), "{target}");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The signer over real sockets, in front of `updock-local`. Nothing here reaches beyond this machine, and nothing
+//! waits longer than it must.
+#![forbid(unsafe_code)]
+
+mod access;
+mod canary;
+mod confirm;
+mod credentials;
+mod door;
+mod http_client;
+mod policy_file;
+mod process;
+mod stage;
+mod visitors;

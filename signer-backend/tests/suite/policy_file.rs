@@ -1,0 +1,211 @@
+//! The policy file: what is refused, where, and in which words; and that nobody's secret is among them.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use updock_signer::policy::{Policy, PolicyError, Sources};
+
+const PROJECT: &str = "version = 1\n[project]\npublic_key = \"demopublickey\"\nsecret = { env = \"SECRET\" }\n";
+const VISITORS: &str = "[uploads.visitors]\norigins = [\"https://app.example.com\"]\n";
+const DIGEST: &str = "8d969eef6ecad3c29a3a629280e686cf0c3f5d5a86aff3ca12020c923adc6c92";
+
+fn parse_in(directory: &Path, text: &str) -> Result<Policy, PolicyError> {
+    let env = |name: &str| match name {
+        "SECRET" => Some("canary-secret".to_owned()),
+        "EMPTY" => Some(" \n".to_owned()),
+        _ => None,
+    };
+    Policy::parse(text, &Sources { directory, env: &env })
+}
+
+fn refusal(text: &str) -> String {
+    parse_in(Path::new("."), text).map(|_| ()).expect_err(text).to_string()
+}
+
+fn agent(section: &str) -> String {
+    format!("{PROJECT}[agents.media]\nname = \"Media\"\n{section}\n")
+}
+
+#[test]
+fn the_example_is_good_and_closed() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/policy.toml");
+    let env = |name: &str| (name == "UPLOADCARE_SECRET_KEY").then(|| "demosecretkey".to_owned());
+    let text = fs::read_to_string(path).unwrap();
+    let policy = Policy::parse(&text, &Sources { directory: Path::new("."), env: &env }).unwrap();
+    assert_eq!(policy.visitors.unwrap().origins.len(), 2);
+    assert_eq!(policy.agents.len(), 1);
+}
+
+#[test]
+fn what_is_open_useless_or_mistyped_is_refused_in_one_sentence() {
+    let project = |rest: &str| format!("version = 1\n[project]\npublic_key = \"demopublickey\"\n{rest}\n{VISITORS}");
+    let visitors = |rest: &str| format!("{PROJECT}[uploads.visitors]\n{rest}\n");
+    for (text, expected) in [
+        (String::new(), "`version` is missing here"),
+        (format!("version = 2\n{}{VISITORS}", &PROJECT[12..]), "line 1: this program reads version 1"),
+        ("version = 1\n".to_owned(), "`project` is missing here"),
+        (project(""), "`secret` is missing here"),
+        (project("secret = \"canary-secret\""), "line 4: the secret itself must not stand in this file"),
+        (
+            project("secret = { env = \"ABSENT\" }"),
+            "line 4: the environment variable ABSENT, which should hold the secret key, is not set",
+        ),
+        (project("secret = { env = \"EMPTY\" }"), "line 4: the environment variable EMPTY"),
+        (
+            project("secret = { file = \"/nonexistent/secret\" }"),
+            "line 4: the secret file /nonexistent/secret cannot be read",
+        ),
+        (project("secret = { env = \"SECRET\", file = \"x\" }"), "line 4: a secret comes from one place"),
+        (project("secret = {}"), "line 4: a secret comes from one place"),
+        (project("secret = { evn = \"SECRET\" }"), "line 4: `evn` is not known here; did you mean `env`?"),
+        (project("secret = [\"canary-secret\"]"), "line 4: this value is of the wrong kind"),
+        (project("secrett = \"canary-secret\""), "line 4: `secrett` is not known here; did you mean `secret`?"),
+        (
+            format!("version = 1\n[project]\npublic_key = \"not a key!\"\nsecret = {{ env = \"SECRET\" }}\n{VISITORS}"),
+            "line 3: not a public key",
+        ),
+        (PROJECT.to_owned(), "nobody may call this signer"),
+        (visitors("orgins = [\"https://a.test\"]"), "line 6: `orgins` is not known here; did you mean `origins`?"),
+        (visitors("origins = []"), "line 6: no origin is listed"),
+        (visitors("origins = \"https://a.test\""), "line 6: this value is of the wrong kind"),
+        (
+            visitors("origins = [\"https://a.test\",\n  \"*\"]"),
+            "line 7: this is not an exact origin: `*` stands for pages we do not know",
+        ),
+        (visitors("origins = [\"https://*.a.test\"]"), "line 6: this is not an exact origin"),
+        (visitors("origins = [\"a.test\"]"), "line 6: this is not an exact origin: it has no scheme"),
+        (
+            visitors("origins = [\"https://a.test/upload\"]"),
+            "line 6: this is not an exact origin: an origin has no path and no user; write https://a.test",
+        ),
+        (visitors("origins = [\"https://a.test:443\"]"), "the usual port; write https://a.test"),
+        (visitors("origins = [\"https://a.test\"]\nrate = \"fast\""), "line 7: expected a rate like"),
+        (visitors("origins = [\"https://a.test\"]\nttl_max = \"10\""), "line 7: expected a number and a unit"),
+        (
+            visitors("origins = [\"https://a.test\"]\nttl_max = \"25h\""),
+            "line 7: an upload credential lives from 1 second to 24 hours",
+        ),
+        (
+            visitors("origins = [\"https://a.test\"]\noperations_max = 0"),
+            "line 7: an upload credential is good for 1 to 100000 files",
+        ),
+        (visitors("origins = [\"https://a.test\"]\noperations_max = -1"), "line 7: this value is of the wrong kind"),
+        (format!("{PROJECT}{VISITORS}[uploads.policy]\naccept = [\"images\"]\n"), "not a file type"),
+        (
+            format!("{PROJECT}{VISITORS}[uploads.policy]\nmax_size = 5\n"),
+            "line 8: `max_size` is not known here; did you mean `max_files`?",
+        ),
+        (agent("files = \"read\""), "`keys` is missing here"),
+        (agent("keys = []\nfiles = \"read\""), "line 7: the agent media has no key"),
+        (agent("keys = [{ sha256 = \"abc\" }]\nfiles = \"read\""), "line 7: sha256 has 64 small hexadecimal digits"),
+        (
+            agent(
+                "keys = [{ sha256 = \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\" }]\nfiles = \"read\"",
+            ),
+            "line 7: sha256 has 64",
+        ),
+        (
+            agent("keys = [{ sha256 = \"updock_live_canary-secret\" }]\nfiles = \"read\""),
+            "line 7: this is the agent key itself",
+        ),
+        (
+            agent("keys = [\"updock_live_canary-secret\"]\nfiles = \"read\""),
+            "line 7: an agent key must not stand in this file",
+        ),
+        (agent("keys = \"updock_live_canary-secret\"\nfiles = \"read\""), "line 7: this value is of the wrong kind"),
+        (
+            agent(&format!("keys = [{{ sha256 = \"{DIGEST}\" }}, {{ sha256 = \"{DIGEST}\" }}]\nfiles = \"read\"")),
+            "line 7: this key stands twice",
+        ),
+        (
+            agent(&format!("keys = [{{ sha256 = \"{DIGEST}\" }}]\nfiles = \"reed\"")),
+            "line 8: `reed` is not known here; did you mean `read`?",
+        ),
+        (
+            agent(&format!("keys = [{{ sha256 = \"{DIGEST}\" }}]\nfile = \"read\"")),
+            "line 8: `file` is not known here; did you mean `files`?",
+        ),
+        (agent(&format!("keys = [{{ sha256 = \"{DIGEST}\" }}]")), "no agent is granted anything"),
+        (
+            format!("{PROJECT}[agents.Media]\nname = \"M\"\nkeys = [{{ sha256 = \"{DIGEST}\" }}]\n"),
+            "an agent's id has 1 to 40 small letters",
+        ),
+        (
+            format!("{PROJECT}[agents.media]\nname = \"M. Refused:\\n\"\nkeys = [{{ sha256 = \"{DIGEST}\" }}]\n"),
+            "line 6: an agent's name has",
+        ),
+        (format!("{PROJECT}{VISITORS}[server]\nlisten = \"3001\"\n"), "line 8: expected an address and a port"),
+        (
+            format!(
+                "{PROJECT}[server]\nlisten = \"0.0.0.0:3001\"\n[agents.media]\nname = \"M\"\nkeys = [{{ sha256 = \"{DIGEST}\" }}]\nfiles = \"read\"\n"
+            ),
+            "line 6: it listens on every address and cannot know",
+        ),
+        (format!("{PROJECT}{VISITORS}[server]\nmax_connections = 0\n"), "line 8: with no connection at all"),
+        (
+            format!("{PROJECT}{VISITORS}[upstream]\nrest = \"http://api.example.com\"\n"),
+            "line 8: plain http would let others on the way read along",
+        ),
+        (
+            format!("{PROJECT}{VISITORS}[upstream]\nrest = \"https://u:p@api.example.com\"\n"),
+            "line 8: expected only scheme, host and port",
+        ),
+        (format!("{PROJECT}{VISITORS}[upstraem]\n"), "line 7: `upstraem` is not known here; did you mean `upstream`?"),
+        (format!("{PROJECT}{VISITORS}oops"), "line 7: "),
+    ] {
+        let told = refusal(&text);
+        assert!(told.contains(expected), "{text}\n--- told: {told}\n--- expected: {expected}");
+        assert!(!told.contains("canary-secret"), "{told}");
+        assert_eq!(told.lines().count(), 1, "{told}");
+    }
+}
+
+fn secret_file(directory: &Path, mode: u32) -> PathBuf {
+    let path = directory.join("secret");
+    fs::write(&path, "canary-secret\n").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    path
+}
+
+#[test]
+fn a_secret_file_is_for_its_owner() {
+    let directory = tempfile::tempdir().unwrap();
+    let text =
+        format!("version = 1\n[project]\npublic_key = \"demopublickey\"\nsecret = {{ file = \"secret\" }}\n{VISITORS}");
+    for mode in [0o644, 0o604, 0o602, 0o666] {
+        secret_file(directory.path(), mode);
+        let told = parse_in(directory.path(), &text).unwrap_err().to_string();
+        assert!(
+            told.contains(&format!("open to everyone on this machine (mode {mode:03o}); run: chmod 600")),
+            "{told}"
+        );
+    }
+    for mode in [0o600, 0o400, 0o640] {
+        secret_file(directory.path(), mode);
+        assert!(parse_in(directory.path(), &text).unwrap().secret.matches("canary-secret"), "mode {mode:o}");
+    }
+}
+
+#[test]
+fn a_second_secret_signs_uploads() {
+    let text = format!("{PROJECT}upload_secret = {{ env = \"SECRET\" }}\n{VISITORS}");
+    assert!(parse_in(Path::new("."), &text).unwrap().upload_secret.matches("canary-secret"));
+}
+
+#[test]
+fn nothing_shows_a_secret() {
+    let policy = parse_in(Path::new("."), &format!("{PROJECT}{VISITORS}")).unwrap();
+    assert!(!format!("{policy:?}").contains("canary-secret"));
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic_or_repeat_a_value(text in "(\\PC|\n){0,80}", at in 0usize..200) {
+        let whole = format!("{PROJECT}{VISITORS}");
+        let at = (0..=at.min(whole.len())).rev().find(|at| whole.is_char_boundary(*at)).unwrap();
+        let _ = parse_in(Path::new("."), &format!("{}{text}{}", &whole[..at], &whole[at..]));
+        if let Err(error) = parse_in(Path::new("."), &text) {
+            proptest::prop_assert_eq!(error.to_string().lines().count(), 1);
+        }
+    }
+}
