@@ -22,8 +22,10 @@ use crate::workspace::Workspace;
 const LARGE: u64 = 150 * 1000 * 1000;
 
 /// Drops the files and holds what is stored against what was sent.
-pub(crate) fn run(workspace: &Workspace, signer_secret: Option<&str>) -> Result<()> {
-    demo::build(workspace)?;
+pub(crate) fn run(workspace: &Workspace, signer_secret: Option<&str>, as_built: bool) -> Result<()> {
+    if !as_built {
+        demo::build(workspace)?;
+    }
     npm::ensure_packages(&workspace.e2e())?;
     let chromium = browser::ensure(browser::CHROMIUM)?;
     let folder = workspace.scratch("check");
@@ -62,7 +64,8 @@ pub(crate) fn run(workspace: &Workspace, signer_secret: Option<&str>) -> Result<
 
 /// A signer with another secret must not look like success.
 pub(crate) fn fails_with_wrong_secret(workspace: &Workspace) -> Result<()> {
-    match run(workspace, Some("wrong")) {
+    demo::build(workspace)?;
+    match run(workspace, Some("wrong"), true) {
         Err(Error::Check(why)) if why.contains("secret") => {
             println!("failed, as it should: {why}");
             Ok(())

@@ -23,6 +23,9 @@ use crate::workspace::Workspace;
 /// How to run them.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Options {
+    /// Build nothing: take what was built last
+    #[arg(long)]
+    as_built: bool,
     /// Put the screenshot of the demo into docs/, for the README
     #[arg(long)]
     update_readme_screenshot: bool,
@@ -33,7 +36,9 @@ pub(crate) struct Options {
 
 /// Sets up, builds, starts everything, and runs the tests.
 pub(crate) fn run(workspace: &Workspace, options: &Options, on_line: impl FnMut(&str) + Send) -> Result<()> {
-    demo::build(workspace)?;
+    if !options.as_built {
+        demo::build(workspace)?;
+    }
     npm::ensure_packages(&workspace.e2e())?;
     let chromium = browser::ensure(browser::CHROMIUM)?;
     let plan = Plan {

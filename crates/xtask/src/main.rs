@@ -57,6 +57,9 @@ enum Task {
         /// With --check: what the signer is told the project's secret key is
         #[arg(long, requires = "check")]
         signer_secret: Option<String>,
+        /// With --check: build nothing, take what was built last
+        #[arg(long, requires = "check")]
+        as_built: bool,
     },
     /// Set up what is missing and run everything that CI runs
     Test,
@@ -112,7 +115,9 @@ fn main() -> ExitCode {
 fn run(task: &Task) -> Result<()> {
     let workspace = Workspace::find();
     match task {
-        Task::Demo { check: true, signer_secret, .. } => check::run(&workspace, signer_secret.as_deref()),
+        Task::Demo { check: true, signer_secret, as_built, .. } => {
+            check::run(&workspace, signer_secret.as_deref(), *as_built)
+        }
         Task::Test => test::run(&workspace),
         Task::WasmTest => {
             let xtask = std::env::current_exe().doing("find this program")?;

@@ -85,7 +85,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     step("size", &mut |_| size::run(workspace, false));
     step("widget in the browser", &mut |counts| runner::browser_tests(workspace, &xtask, |line| counts.read(line)));
     step("demo leaves nothing running", &mut |_| demo::stops(workspace, &xtask));
-    step("demo --check", &mut |_| check::run(workspace, None));
+    step("demo --check", &mut |_| check::run(workspace, None, true));
     step("demo --check with a wrong secret", &mut |_| check::fails_with_wrong_secret(workspace));
     step("end to end", &mut |counts| e2e::run(workspace, &e2e::Options::default(), |line| counts.read(line)));
     finish(&done)
