@@ -77,6 +77,10 @@ async fn read(request: Request) -> Result<bytes::Bytes, Fault> {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
+    // serde would also read a struct from a list of its values; what we document is an object.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Fault::new(ProblemKind::BadRequest, "The body should be a JSON object, in braces."));
+    }
     serde_json::from_slice(body).map_err(|error| {
         // serde's text names the field and the place; what it quotes came from this very caller.
         let error = crate::sentence::quoted(&error.to_string());

@@ -179,7 +179,7 @@ mod tests {
             (vec!["/base/", "/from_url/"], Some(vec!["/base/"])),
             (vec!["/from_url/"], None),
             (vec!["/base"], Some(vec!["/base"])),
-            (vec!["/base/*"], None),
+            (vec!["/base/*"], Some(vec!["/base/"])),
             (vec!["*"], None),
             (vec![], None),
         ] {

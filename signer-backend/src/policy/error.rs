@@ -57,7 +57,7 @@ fn in_plain_words(message: &str) -> String {
     let unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
     if let (true, Some((given, known))) = (unknown, names.split_first()) {
         let best = known.iter().max_by(|a, b| similarity(given, a).total_cmp(&similarity(given, b)));
-        return match best.filter(|best| similarity(given, best) > 0.7) {
+        return match best.filter(|best| similarity(given, best) > 0.65) {
             Some(best) => format!("`{given}` is not known here; did you mean `{best}`?"),
             None if known.is_empty() => "this is not known here".to_owned(),
             None => format!("not known here; known are {}", known.join(", ")),
@@ -73,8 +73,9 @@ fn in_plain_words(message: &str) -> String {
     message.to_owned()
 }
 
+/// 1 for equal, 0 for nothing in common; forgives a swap in a short word as well as a missing end of a long one.
 fn similarity(one: &str, other: &str) -> f64 {
-    strsim::jaro_winkler(one, other)
+    strsim::jaro_winkler(one, other).max(strsim::normalized_damerau_levenshtein(one, other))
 }
 
 #[cfg(test)]

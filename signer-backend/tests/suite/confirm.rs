@@ -77,7 +77,14 @@ async fn a_policy_may_delete_what_breaks_it() {
 async fn unknown_and_unreadable_files_are_refused() {
     let stage = Setup::new(VISITORS).start().await;
     assert_eq!(stage.confirm(FileUuid::from_random_bytes([7; 16])).await.kind(), "not-found");
-    for body in ["", "{}", r#"{"uuid":"nope"}"#, r#"{"uuid":"../project"}"#, r#"{"uuid":5}"#] {
+    for body in [
+        "",
+        "{}",
+        r#"{"uuid":"nope"}"#,
+        r#"{"uuid":"../project"}"#,
+        r#"{"uuid":5}"#,
+        r#"["17be4678-dab7-4bc7-8753-28914a22960a"]"#,
+    ] {
         assert_eq!(stage.visit("/v1/uploads/confirm", body).await.problem().status, 400, "{body}");
     }
 }
