@@ -110,7 +110,7 @@ impl Caller {
 
     /// May it do `what`, which needs `need`? The decision, and `what` itself only if it is allowed.
     pub fn may<T>(&self, need: Need, what: T) -> (Decision, Option<Allowed<T>>) {
-        Allowed::decide(&self.grants(), need, what)
+        Allowed::decide(self.grants(), need, what)
     }
 
     /// Is it a browser without key?

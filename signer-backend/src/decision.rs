@@ -18,12 +18,12 @@ impl Grants {
     }
 
     /// The level in `area`.
-    pub fn level(&self, area: Area) -> Level {
+    pub fn level(self, area: Area) -> Level {
         self.0[area as usize]
     }
 
     /// Is nothing granted at all?
-    pub fn is_empty(&self) -> bool {
+    pub fn is_empty(self) -> bool {
         self.0.iter().all(|level| *level == Level::Off)
     }
 }
@@ -81,7 +81,7 @@ impl Decision {
 }
 
 /// Holds what is needed against what is granted.
-pub fn decide(grants: &Grants, need: Need) -> Decision {
+pub fn decide(grants: Grants, need: Need) -> Decision {
     let held = grants.level(need.area);
     // A need of `off` would open a row to everybody; no row has one, and if one had, it would be closed.
     let enough = need.level > Level::Off && held >= need.level;
@@ -99,7 +99,7 @@ pub struct Allowed<T> {
 
 impl<T> Allowed<T> {
     /// Decides; gives `what` back only when allowed.
-    pub(crate) fn decide(grants: &Grants, need: Need, what: T) -> (Decision, Option<Self>) {
+    pub(crate) fn decide(grants: Grants, need: Need, what: T) -> (Decision, Option<Self>) {
         let decision = decide(grants, need);
         let allowed = (decision.verdict == Verdict::Allow).then_some(Self { what, decision });
         (decision, allowed)
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn nothing_is_allowed_by_default() {
         for row in OPERATIONS {
-            assert_eq!(decide(&Grants::default(), Need::of(row)).verdict, Verdict::Deny, "{}", row.id);
+            assert_eq!(decide(Grants::default(), Need::of(row)).verdict, Verdict::Deny, "{}", row.id);
         }
         assert!(Grants::default().is_empty());
     }
@@ -137,7 +137,7 @@ mod tests {
             for area in Area::ALL {
                 let mut before = false;
                 for level in LEVELS {
-                    let decision = decide(&Grants::default().with(*area, level), Need::of(row));
+                    let decision = decide(Grants::default().with(*area, level), Need::of(row));
                     let allowed = decision.verdict == Verdict::Allow;
                     assert!(allowed >= before, "{} with {area}: {level}", row.id);
                     assert!(!allowed || *area == row.area, "{} with {area}: {level}", row.id);
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn a_need_of_nothing_is_refused_rather_than_open() {
         let need = Need { area: Area::Files, level: Level::Off, redact: Redaction::None };
-        assert_eq!(decide(&Grants::default().with(Area::Files, Level::Full), need).verdict, Verdict::Deny);
+        assert_eq!(decide(Grants::default().with(Area::Files, Level::Full), need).verdict, Verdict::Deny);
     }
 
     #[test]
@@ -161,7 +161,7 @@ mod tests {
             (Level::Write, Redaction::Collaborators),
             (Level::Full, Redaction::None),
         ] {
-            assert_eq!(decide(&Grants::default().with(Area::Project, level), need).redact, redact);
+            assert_eq!(decide(Grants::default().with(Area::Project, level), need).redact, redact);
         }
     }
 }

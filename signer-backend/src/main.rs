@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use updock_signer::key::AgentKey;
 use updock_signer::log::LineLog;
-use updock_signer::policy::Policy;
+use updock_signer::policy::{Origin, Policy};
 use updock_signer::{Limits, Signer, serve};
 use updock_types::{Area, Level};
 
@@ -134,7 +134,7 @@ fn summary(config: &Path, policy: &Policy) -> String {
     let mut lines =
         vec![format!("{} is good. Project {}, REST API at {}", config.display(), policy.public_key, policy.rest)];
     if let Some(visitors) = &policy.visitors {
-        let origins: Vec<&str> = visitors.origins.iter().map(|origin| origin.as_str()).collect();
+        let origins: Vec<&str> = visitors.origins.iter().map(Origin::as_str).collect();
         lines.push(format!("Visitors from {} may upload.", origins.join(", ")));
     }
     for agent in &policy.agents {

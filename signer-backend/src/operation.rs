@@ -16,7 +16,7 @@ use updock_types::{Api, FileUuid, OPERATIONS, Operation, OperationId, Timestamp}
 pub(crate) fn parse(method: &Method, path: &str, query: Option<&str>) -> Result<Call, Fault> {
     let mut known = false;
     for row in OPERATIONS.iter().filter(|row| row.api == Api::Rest) {
-        let Some(file) = matches(row, path) else { continue };
+        let Some(Parameters { file }) = matches(row, path) else { continue };
         known = true;
         if row.method.as_str() == method.as_str() {
             return call(row, file, query);
@@ -31,14 +31,20 @@ pub(crate) fn parse(method: &Method, path: &str, query: Option<&str>) -> Result<
     }
 }
 
-/// The typed parameter of `path`, if it fits the row's template: `Some(None)` when the template has none.
-fn matches(row: &Operation, path: &str) -> Option<Option<FileUuid>> {
+/// The typed parameters of a path.
+#[derive(Default)]
+struct Parameters {
+    file: Option<FileUuid>,
+}
+
+/// The parameters of `path`, if it fits the row's template.
+fn matches(row: &Operation, path: &str) -> Option<Parameters> {
     let (mut template, mut given) = (row.path.split('/'), path.split('/'));
-    let mut file = None;
+    let mut parameters = Parameters::default();
     loop {
         match (template.next(), given.next()) {
-            (None, None) => return Some(file),
-            (Some("{uuid}"), Some(segment)) => file = Some(FileUuid::parse(segment).ok()?),
+            (None, None) => return Some(parameters),
+            (Some("{uuid}"), Some(segment)) => parameters.file = Some(FileUuid::parse(segment).ok()?),
             (Some(expected), Some(segment)) if expected == segment => {}
             _ => return None,
         }

@@ -12,7 +12,10 @@ const MEDIA_TYPE: &str = "application/problem+json";
 
 /// Why a request failed, in words for the caller.
 #[derive(Debug, Clone)]
-pub struct Fault {
+pub struct Fault(Box<Parts>);
+
+#[derive(Debug, Clone)]
+struct Parts {
     problem: Problem,
     retry_after: Option<Duration>,
     allow: Option<&'static str>,
@@ -21,40 +24,41 @@ pub struct Fault {
 impl Fault {
     /// A fault of a kind, with one plain sentence and a next step in it.
     pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
-        Self { problem: Problem::new(kind, detail), retry_after: None, allow: None }
+        Self(Box::new(Parts { problem: Problem::new(kind, detail), retry_after: None, allow: None }))
     }
 
     /// Names the grant that would have been needed.
     #[must_use]
     pub fn missing(mut self, grant: String) -> Self {
-        self.problem.missing = Some(grant);
+        self.0.problem.missing = Some(grant);
         self
     }
 
     /// Says when to come again.
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {
-        self.retry_after = Some(wait);
+        self.0.retry_after = Some(wait);
         self
     }
 
     /// Says which methods there are.
     #[must_use]
     pub fn allow(mut self, methods: &'static str) -> Self {
-        self.allow = Some(methods);
+        self.0.allow = Some(methods);
         self
     }
 
     /// The sentence.
     pub fn detail(&self) -> &str {
-        &self.problem.detail
+        &self.0.problem.detail
     }
 }
 
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
         let mut response = Response::default();
-        *response.status_mut() = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() =
+            StatusCode::from_u16(self.0.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         response.extensions_mut().insert(self);
         response
     }
@@ -62,9 +66,8 @@ impl IntoResponse for Fault {
 
 /// Gives a response that carries a [`Fault`] its body; leaves every other as it is.
 pub(crate) fn render(mut response: Response, request_id: &str) -> Response {
-    let Some(Fault { mut problem, retry_after, allow }) = response.extensions_mut().remove::<Fault>() else {
-        return response;
-    };
+    let Some(Fault(parts)) = response.extensions_mut().remove::<Fault>() else { return response };
+    let Parts { mut problem, retry_after, allow } = *parts;
     problem.request_id = Some(request_id.to_owned());
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));

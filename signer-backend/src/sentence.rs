@@ -89,7 +89,7 @@ pub(crate) fn call_words(call: &Call) -> String {
 }
 
 /// `asked to <words>` and the verdict with its reason.
-pub(crate) fn decided(caller: &Caller, words: &str, decision: &Decision) -> String {
+pub(crate) fn decided(caller: &Caller, words: &str, decision: Decision) -> String {
     let who = caller.describe();
     match decision.verdict {
         Verdict::Allow => format!("{who} asked to {words}. Allowed: {}.", reason(caller, decision)),
@@ -97,7 +97,7 @@ pub(crate) fn decided(caller: &Caller, words: &str, decision: &Decision) -> Stri
     }
 }
 
-fn reason(caller: &Caller, decision: &Decision) -> String {
+fn reason(caller: &Caller, decision: Decision) -> String {
     let Decision { need, held, .. } = decision;
     let subject = if caller.is_visitor() { "visitors have" } else { "this agent has" };
     let held = match held {
@@ -113,8 +113,13 @@ fn reason(caller: &Caller, decision: &Decision) -> String {
 }
 
 /// For the caller: what is not granted.
-pub(crate) fn refusal(caller: &Caller, words: &str, decision: &Decision) -> String {
+pub(crate) fn refusal(caller: &Caller, words: &str, decision: Decision) -> String {
     format!("You may not {words}: {}.", reason(caller, decision))
+}
+
+/// A request within the grant whose particular wishes are not.
+pub(crate) fn wish_refused(caller: &Caller, words: &str, why: &str) -> String {
+    format!("{} asked to {words}. Refused: {why}", caller.describe())
 }
 
 /// A call that was allowed and came to nothing.

@@ -151,7 +151,7 @@ impl Signer {
                         said = true;
                     }
                     tokio::time::sleep(wait).await;
-                    wait = (wait * 2).min(Duration::from_secs(60));
+                    wait = (wait * 2).min(Duration::from_mins(1));
                     continue;
                 }
             };
@@ -184,11 +184,11 @@ impl Signer {
         let (decision, allowed) = visit.caller.may(need, what);
         let refused = allowed.is_none();
         if refused || !asked.sentence_follows {
-            let text = sentence::decided(&visit.caller, asked.words, &decision);
-            self.record(visit.record(Phase::Decision, asked.operation, Some(&decision), text)).await?;
+            let text = sentence::decided(&visit.caller, asked.words, decision);
+            self.record(visit.record(Phase::Decision, asked.operation, Some(decision), text)).await?;
         }
         allowed.ok_or_else(|| {
-            Fault::new(ProblemKind::Forbidden, sentence::refusal(&visit.caller, asked.words, &decision))
+            Fault::new(ProblemKind::Forbidden, sentence::refusal(&visit.caller, asked.words, decision))
                 .missing(decision.missing())
         })
     }
@@ -217,7 +217,7 @@ struct Visit {
 }
 
 impl Visit {
-    fn record(&self, phase: Phase, operation: &'static str, decision: Option<&Decision>, text: String) -> Record {
+    fn record(&self, phase: Phase, operation: &'static str, decision: Option<Decision>, text: String) -> Record {
         let allowed = decision.map(|decision| decision.verdict == crate::decision::Verdict::Allow);
         Record {
             peer: self.peer,
@@ -225,7 +225,7 @@ impl Visit {
             key_id: self.caller.key_id().map(str::to_owned),
             operation: Some(operation),
             allowed,
-            missing: decision.filter(|_| allowed == Some(false)).map(Decision::missing),
+            missing: decision.filter(|_| allowed == Some(false)).map(|decision| decision.missing()),
             ..record(phase, Some(self.request_id.clone()), text)
         }
     }
@@ -324,21 +324,29 @@ async fn issue_credential(
     OptionalJson(asked): OptionalJson<CredentialRequest>,
 ) -> Result<response::Json<IssuedCredential>, Fault> {
     let words = Asked { operation: "uploads.credential", words: "issue an upload credential", sentence_follows: true };
-    let grant = credentials::grant(signer.terms(&visit.caller), &asked)?;
-    let allowed = signer.decide(&visit, Need::UPLOAD, words, grant).await?;
+    let allowed = signer.decide(&visit, Need::UPLOAD, words, ()).await?;
+    let grant = match credentials::grant(signer.terms(&visit.caller), &asked) {
+        Ok(grant) => grant,
+        Err(fault) => {
+            let text = sentence::wish_refused(&visit.caller, words.words, fault.detail());
+            let record = visit.record(Phase::Decision, words.operation, None, text);
+            signer.record(Record { allowed: Some(false), ..record }).await?;
+            return Err(fault);
+        }
+    };
     let Inner { policy, .. } = &*signer.0;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let id = base62(16);
-    let issued = credentials::issue(&policy.upload_secret, allowed.what(), visit.caller.id(), &id, now);
+    let issued = credentials::issue(&policy.upload_secret, &grant, visit.caller.id(), &id, now);
     let seconds = issued.expires_at - now;
-    let (pass, operations) = match allowed.what() {
+    let (pass, operations) = match &grant {
         credentials::Grant::Token { operations, .. } => {
             (Pass::Token { operations: *operations, seconds, id: &id }, Some(*operations))
         }
         credentials::Grant::Signature { .. } => (Pass::Signature { seconds }, None),
     };
     let text = sentence::given(&visit.caller, asked.on_behalf_of.as_deref(), &pass);
-    signer.record(visit.record(Phase::Decision, words.operation, Some(&allowed.decision()), text)).await?;
+    signer.record(visit.record(Phase::Decision, words.operation, Some(allowed.decision()), text)).await?;
     Ok(response::Json(IssuedCredential {
         credential: issued.credential,
         public_key: policy.public_key.clone(),

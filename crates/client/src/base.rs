@@ -59,11 +59,6 @@ impl Base {
     pub(crate) fn uri(&self, target: &str) -> Result<Uri, http::Error> {
         Uri::builder().scheme(self.scheme.clone()).authority(self.authority.clone()).path_and_query(target).build()
     }
-
-    /// What of `url` lies below this base: path and query, if `url` is on it at all.
-    pub fn target_of<'a>(&self, url: &'a str) -> Option<&'a str> {
-        url.strip_prefix(self.to_string().trim_end_matches('/')).filter(|target| target.starts_with('/'))
-    }
 }
 
 impl fmt::Display for Base {
@@ -95,13 +90,5 @@ mod tests {
         for text in ["https://a/x", "https://a/?x", "https://u:p@a/", "https://a/#x"] {
             assert_eq!(Base::parse(text), Err(BaseError::TooMuch), "{text}");
         }
-    }
-
-    #[test]
-    fn only_its_own_urls_lie_below_it() {
-        let base = Base::parse("https://api.example.com").unwrap();
-        assert_eq!(base.target_of("https://api.example.com/files/?limit=1"), Some("/files/?limit=1"));
-        assert_eq!(base.target_of("https://api.example.com.evil.test/files/"), None);
-        assert_eq!(base.target_of("http://api.example.com/files/"), None);
     }
 }

@@ -19,7 +19,7 @@ use updock_types::{FileUuid, PublicKey};
 const JSON: &str = "application/json";
 /// What official SDKs wait when they are throttled without being told for how long.
 const DEFAULT_WAIT: Duration = Duration::from_secs(15);
-const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
 /// A client of one project. Cheap to clone; clones share connections.
 #[derive(Clone)]
@@ -160,11 +160,6 @@ impl Client {
             answer_timeout: Duration::from_secs(30),
             answer_limit: 16 * 1024 * 1024,
         }
-    }
-
-    /// Where the REST API is served.
-    pub fn rest_base(&self) -> &Base {
-        &self.0.rest
     }
 
     /// One page of files.

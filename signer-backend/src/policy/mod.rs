@@ -180,7 +180,7 @@ impl Checker<'_> {
         if *file.version.get_ref() != 1 {
             return Err(self.at(&file.version.span(), "this program reads version 1 of the policy file only"));
         }
-        let public_key = self.parsed(&file.project.public_key, |text| PublicKey::parse(text))?;
+        let public_key = self.parsed(&file.project.public_key, PublicKey::parse)?;
         let secret = self.secret(&file.project.secret)?;
         let upload_secret = match &file.project.upload_secret {
             Some(source) => self.secret(source)?,

@@ -99,7 +99,7 @@ async fn a_file_that_is_nearly_ready_is_waited_for() {
 
 #[tokio::test]
 async fn a_file_that_takes_long_is_asked_for_again() {
-    let local = Config { ready_delay: Duration::from_secs(600), ..Config::default() };
+    let local = Config { ready_delay: Duration::from_mins(10), ..Config::default() };
     let stage = Setup { local, ..Setup::new(VISITORS) }.start().await;
     let file = stage.file("a.png", PNG).await;
     let start = Instant::now();

@@ -105,5 +105,12 @@ async fn unreadable_wishes_are_refused() {
         (&format!(r#"{{"for":"{}"}}"#, "x".repeat(65)), 400),
     ] {
         assert_eq!(stage.visit("/v1/upload-credentials", body).await.problem().status, status, "{body}");
+        if status == 403 {
+            assert_eq!(
+                stage.sentences().pop().unwrap(),
+                "Visitor from http://127.0.0.1:4000 asked to issue an upload credential. \
+                 Refused: None of these endpoints is open to you; open are /base/, /multipart/*, /group/."
+            );
+        }
     }
 }
