@@ -4,7 +4,7 @@
 use crate::{
     Density, Options,
     driver::Json,
-    ui::{Dock, News, model::Happened, words},
+    ui::{Dock, News, model::{Happened, level}, words},
 };
 use js_sys::{Array, Function, Object, Reflect};
 use updock_engine::{Command, FileKey, Remedy, Row, RowState, Totals, Which};
@@ -147,7 +147,7 @@ fn file(row: &Row, cdn: &str) -> JsValue {
     set(&object, "size", &bytes(row.size));
     set(&object, "type", &JsValue::from_str(&row.media_type));
     set(&object, "sent", &bytes(row.sent));
-    set(&object, "progress", &row.percent().into());
+    set(&object, "progress", &(level(row) / 10).into());
     set(&object, "state", &words::state_name(&row.state).into());
     if let RowState::Done { uuid, stored, confirmed, receipt } = &row.state {
         let uuid = uuid.to_string();

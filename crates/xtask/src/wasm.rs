@@ -67,7 +67,8 @@ fn compile(workspace: &Workspace, mode: Mode) -> Result<PathBuf> {
     let cargo = wasm_target::ensure(workspace)?;
     cargo
         .run("building the widget for wasm32")
-        .args(["build", "--package", "updock", "--lib", "--features", "element"])
+        // Without the Leptos component: the crate `leptos` would add its own exports to the module.
+        .args(["build", "--package", "updock", "--lib", "--no-default-features", "--features", "element"])
         .args(["--target", wasm_target::TARGET, "--profile", mode.profile()])
         .dir(workspace.root())
         .env("CARGO_TARGET_DIR", workspace.target())

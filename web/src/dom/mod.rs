@@ -7,7 +7,7 @@
 //! Invariant: the DOM is only touched through `createElement`, `setAttribute`, `textContent` and properties, never
 //! `innerHTML`, so it works under Trusted Types and a strict content security policy by construction.
 //!
-//! [`RenderEffect<()>`]: leptos::reactive::effect::RenderEffect
+//! [`RenderEffect<()>`]: reactive_graph::effect::RenderEffect
 
 mod element;
 mod list;

@@ -1,9 +1,6 @@
 //! Who owns effects and listeners.
 
-use leptos::{
-    prelude::untrack,
-    reactive::{effect::RenderEffect, owner::Owner},
-};
+use reactive_graph::{effect::RenderEffect, graph::untrack};
 use std::cell::RefCell;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::EventTarget;
@@ -14,12 +11,12 @@ pub type Handler = Box<dyn FnMut(JsValue)>;
 /// Owns what belongs to one part of the page. When it is dropped, its effects stop, its listeners are taken off and
 /// its clean-ups run: nothing that was made in it goes on.
 ///
-/// Closures must not hold their own scope, nor a strong [`Owner`]: both would keep themselves alive (10 KB leaked a
-/// mount, measured). Parts that come and go have scopes of their own, held by the effect that makes them.
+/// Closures must not hold their own scope, nor a strong `Owner` of the reactive graph: both would keep themselves alive
+/// (10 KB leaked a mount, measured). Parts that come and go have scopes of their own, held by the effect that makes
+/// them. Nothing here lives in an owner's arena, so an owner's clean-up around it changes nothing.
+#[derive(Default)]
 pub struct Scope {
     kept: RefCell<Vec<Kept>>,
-    /// Each scope is its own root: the effect that happens to be running must not own what is made here.
-    owner: Owner,
 }
 
 enum Kept {
@@ -34,17 +31,11 @@ enum Kept {
     CleanUp(Box<dyn FnOnce()>),
 }
 
-impl Default for Scope {
-    fn default() -> Self {
-        Self { kept: RefCell::default(), owner: Owner::new_root(None) }
-    }
-}
-
 impl Scope {
     /// Runs `run` now, and again whenever a [`super::Watched`] that it read has changed.
     #[inline(never)]
     pub fn effect(&self, mut run: Box<dyn FnMut()>) {
-        let effect = self.owner.with(|| RenderEffect::new(move |_| run()));
+        let effect = RenderEffect::new(move |_| run());
         self.kept.borrow_mut().push(Kept::Effect(effect));
     }
 
@@ -87,6 +78,5 @@ impl Drop for Scope {
                 Kept::CleanUp(clean_up) => clean_up(),
             }
         }
-        self.owner.cleanup();
     }
 }

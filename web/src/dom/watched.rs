@@ -1,6 +1,9 @@
 //! A value that effects can watch.
 
-use leptos::prelude::{ArcTrigger, Notify, Track};
+use reactive_graph::{
+    signal::ArcTrigger,
+    traits::{Notify, Track},
+};
 use std::{cell::RefCell, rc::Rc};
 
 /// A value, and who must know when it changes. Cheap to clone; clones are the same value.

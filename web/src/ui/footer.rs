@@ -47,7 +47,7 @@ fn label(act: Act) -> String {
 
 /// Thousandths of the whole.
 fn share(part: u64, whole: u64) -> u64 {
-    if whole == 0 { 0 } else { u64::try_from(u128::from(part) * 1000 / u128::from(whole)).unwrap_or(1000) }
+    if whole == 0 { 0 } else { part.saturating_mul(1000) / whole }
 }
 
 /// Builds it.

@@ -45,8 +45,8 @@ pub fn for_type(media_type: &str) -> Icon {
         "video" => VIDEO,
         "audio" => SOUND,
         "text" => TEXT,
-        _ if subtype == "pdf" || subtype.contains("document") => TEXT,
-        _ if subtype.contains("zip") || subtype.contains("tar") || subtype.contains("compressed") => ARCHIVE,
+        _ if subtype == "pdf" || subtype.ends_with("document") || subtype == "msword" => TEXT,
+        _ if subtype.ends_with("zip") || subtype.ends_with("compressed") || subtype.ends_with("tar") => ARCHIVE,
         _ => FILE,
     }
 }

@@ -154,18 +154,16 @@ impl Model {
         let (mut reordered, mut removed, mut notable) = (false, false, false);
         {
             let mut rows = self.rows.borrow_mut();
-            // Rows that come in one frame may come in any order; the list is in the order of keys.
-            let known = rows.len();
             for row in changes {
-                let at = rows[..known].binary_search_by_key(&row.key, |row| row.key);
+                let at = rows.binary_search_by_key(&row.key, |row| row.key);
                 match at {
                     Err(_) if row.state == RowState::Removed => {}
-                    Err(_) => {
+                    Err(at) => {
                         happened.push((Happened::Added, Arc::clone(&row)));
                         if let Some(what) = transition(None, &row) {
                             happened.push((what, Arc::clone(&row)));
                         }
-                        rows.push(row);
+                        rows.insert(at, row);
                         reordered = true;
                     }
                     Ok(at) => {
@@ -178,9 +176,6 @@ impl Model {
                         self.show_change(&was, &row);
                     }
                 }
-            }
-            if reordered {
-                rows[known..].sort_unstable_by_key(|row| row.key);
             }
             if removed {
                 rows.retain(|row| row.state != RowState::Removed);
@@ -250,7 +245,7 @@ impl Model {
             RowState::Uploading | RowState::Paused => format::bytes_of(row.sent, row.size),
             _ => words::reason(row, &options.policy(), now()).unwrap_or_else(|| format::bytes(row.size)),
         };
-        let mut spoken = format::number(u64::from(row.percent()));
+        let mut spoken = format::number(u64::from(level(row) / 10));
         spoken.push_str(" percent, ");
         spoken.push_str(&text);
         if row.state == RowState::Uploading
@@ -268,11 +263,12 @@ impl Model {
     }
 }
 
-fn level(row: &Row) -> u32 {
+/// Thousandths of a file that are sent.
+pub fn level(row: &Row) -> u32 {
     if row.size == 0 {
         return 0;
     }
-    u32::try_from(u128::from(row.sent) * 1000 / u128::from(row.size)).unwrap_or(1000)
+    u32::try_from(row.sent.saturating_mul(1000) / row.size).unwrap_or(1000)
 }
 
 fn summary(totals: &Totals, rate: &Rate) -> String {
