@@ -61,6 +61,7 @@ async fn no_secret_is_ever_said() {
         ("GET", format!("{front}/files/"), vec![("authorization", &mistyped)], String::new()),
         ("GET", format!("{front}/files/?key={agent_key}"), vec![], String::new()),
         ("GET", format!("{front}/{agent_key}/"), vec![("authorization", &good)], String::new()),
+        ("GET", format!("{front}/{agent_key}/"), vec![("origin", agent_key.as_str())], String::new()),
     ] {
         replies.push(send(&base, method, &target, &headers, body).await);
     }
