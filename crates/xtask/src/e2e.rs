@@ -26,7 +26,7 @@ pub(crate) struct Options {
     /// Build nothing: take what was built last
     #[arg(long)]
     as_built: bool,
-    /// Put the screenshot of the demo into docs/, for the README
+    /// Only take the demo's picture for the README, on a clean stand-in, into docs/
     #[arg(long)]
     update_readme_screenshot: bool,
     /// More for Playwright: a file, `-g NAME`, `--headed`, ...
@@ -59,6 +59,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options, on_line: impl FnMut(
     let address = control.local_addr().doing("ask for the control port")?;
     let test = Run::new("the browser tests", workspace.e2e().join("node_modules/.bin/playwright"))
         .arg("test")
+        .args(options.update_readme_screenshot.then_some(["looks", "-g", "demo page"]).into_iter().flatten())
         .args(&options.playwright)
         .dir(workspace.e2e())
         .env("UPDOCK_CHROMIUM", chromium)

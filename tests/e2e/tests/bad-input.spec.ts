@@ -82,7 +82,7 @@ for (const [what, act] of Object.entries({
     release();
     await dock.untilStored(note);
     await dock.until('lost.txt', ['failed', 'needs-file'], 60_000);
-    await expect(dock.row('lost.txt')).toContainText(/choose|read|changed|moved/i);
+    await expect(dock.row('lost.txt')).toContainText(/choose|read|changed|moved|arrived/i);
   });
 }
 

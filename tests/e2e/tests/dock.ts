@@ -2,6 +2,7 @@
 import { createHash, createHmac } from 'node:crypto';
 import { mkdirSync, openSync, writeSync, closeSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { deflateSync } from 'node:zlib';
 import { expect, test as base, type Locator, type Page } from '@playwright/test';
 
 export const MiB = 1024 * 1024;
@@ -74,15 +75,46 @@ export function file(name: string, size: number): { path: string; name: string; 
   return { path: full, name, size, sha256: hash.digest('hex') };
 }
 
-/** A small picture that a browser can show. */
+/** A picture that a browser can show: a sky over water, tinted by its name. */
 export function picture(name: string): { path: string; name: string } {
+  const [width, height] = [480, 320];
+  const tint = [...name].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % 70;
+  const rows = Buffer.alloc((width * 3 + 1) * height);
+  for (let y = 0; y < height; y += 1) {
+    const sea = y > height * 0.6;
+    for (let x = 0; x < width; x += 1) {
+      const sun = Math.hypot(x - width * 0.68, y - height * 0.5) < 46;
+      const wave = sea ? 14 * Math.sin(x / 9 + (y * y) / 90) : 0;
+      const sky = y / height;
+      const colour = sun && !sea ? [255, 226, 150] : sea ? [30 + tint, 90, 130] : [130 + 120 * sky, 120 + tint + 60 * sky, 190 - 60 * sky];
+      colour.forEach((value, channel) => rows.writeUInt8(Math.max(0, Math.min(255, Math.round(value + wave))), y * (width * 3 + 1) + 1 + x * 3 + channel));
+    }
+  }
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header.set([8, 2, 0, 0, 0], 8); // 8 bits, RGB
+  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
   made += 1;
   const place = path.join(folder, String(made));
   mkdirSync(place, { recursive: true });
   const full = path.join(place, name);
-  const png = 'iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAFklEQVR4nGOQirmMFTEMLQmpGGzqMQEAGJ5d4V8zq9cAAAAASUVORK5CYII=';
-  writeFileSync(full, Buffer.from(png, 'base64'));
+  writeFileSync(full, Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', deflateSync(rows)), chunk('IEND', Buffer.alloc(0))]));
   return { path: full, name };
+}
+
+/** One piece of a PNG: length, type, data, CRC-32 of type and data. */
+function chunk(type: string, data: Buffer): Buffer {
+  const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
+  let crc = 0xffffffff;
+  for (const byte of body) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
+  }
+  const [length, sum] = [Buffer.alloc(4), Buffer.alloc(4)];
+  length.writeUInt32BE(data.length);
+  sum.writeUInt32BE((crc ^ 0xffffffff) >>> 0);
+  return Buffer.concat([length, body, sum]);
 }
 
 function noise(seed: number, length: number): Buffer {

@@ -63,10 +63,15 @@ test('a cancelled upload stops in the middle, and the others go on', async ({ pa
   await dock.choose(film.path, note.path);
   await held.first;
   await dock.button('Cancel film.mp4').click();
-  await expect(dock.row('film.mp4')).toHaveCount(0);
+  await expect(dock.row('film.mp4')).toContainText('Cancelled');
+  let later = 0;
+  page.on('request', (request) => void (request.url().includes('/multipart/') && (later += 1)));
   held.release();
-  await dock.untilStored(note);
-  expect((await dock.files()).map((each) => each.name)).toEqual(['note.txt']);
+  const kept = await dock.untilStored(note);
+  expect(later, 'requests for the film after it was cancelled').toBe(0);
+  const values = await page.evaluate(() => new FormData(document.querySelector('form') ?? undefined).getAll('photos').map(String));
+  expect(values, 'only the other file is in the form').toHaveLength(1);
+  expect((await service.rest(String(kept.uuid))).original_filename).toBe('note.txt');
 });
 
 test('a removed file leaves the list and the value', async ({ page }) => {
