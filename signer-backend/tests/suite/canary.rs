@@ -79,8 +79,8 @@ async fn no_secret_is_ever_said() {
         write!(said, "{:?}{}", reply.headers, String::from_utf8_lossy(&reply.body)).unwrap();
     }
     said.push_str(&errors);
-    // Of the agent's key the part after its id is secret.
-    let secret_part = agent_key.rsplit('_').next().unwrap();
+    // Of the agent's key the part after its id is secret; logs cut long text, so its beginning is looked for.
+    let secret_part = &agent_key.rsplit('_').next().unwrap()[..20];
     for form in forms(SECRET).iter().chain(&forms(secret_part)) {
         assert!(!said.contains(form), "{form} was said: {}", said.lines().find(|line| line.contains(form)).unwrap());
     }
