@@ -76,11 +76,13 @@ pub struct GeoLocation {
 /// Facts of a video or of sound. Source: REST API v0.7, `content_info`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VideoInfo {
-    /// Milliseconds.
+    /// Milliseconds; a fraction that the service tells is rounded.
+    #[serde(deserialize_with = "rounded")]
     pub duration: Option<u64>,
     /// `mp4`, `webm`, ...
     pub format: String,
-    /// Kilobits per second.
+    /// Kilobits per second; a fraction that the service tells is rounded.
+    #[serde(deserialize_with = "rounded")]
     pub bitrate: Option<u64>,
     /// Sound streams.
     pub audio: Vec<AudioStream>,
@@ -91,7 +93,8 @@ pub struct VideoInfo {
 /// One sound stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AudioStream {
-    /// Kilobits per second.
+    /// Kilobits per second; a fraction that the service tells is rounded.
+    #[serde(deserialize_with = "rounded")]
     pub bitrate: Option<u64>,
     /// `aac`, ...
     pub codec: Option<String>,
@@ -110,8 +113,28 @@ pub struct VideoStream {
     pub width: u32,
     /// Frames per second.
     pub frame_rate: f64,
-    /// Kilobits per second.
+    /// Kilobits per second; a fraction that the service tells is rounded.
+    #[serde(deserialize_with = "rounded")]
     pub bitrate: Option<u64>,
     /// `h264`, ...
     pub codec: Option<String>,
+}
+
+/// Real traffic holds whole and fractional numbers alike.
+fn rounded<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let number = Option::<f64>::deserialize(deserializer)?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` stops at the ends of the range")]
+    Ok(number.map(|number| number.round() as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fractional_durations_and_rates_are_read() {
+        let text = r#"{"duration":1234.5,"format":"mp4","bitrate":null,"audio":[{"bitrate":78.4,"codec":"aac","sample_rate":44100,"channels":2}],"video":[]}"#;
+        let video: VideoInfo = serde_json::from_str(text).unwrap();
+        assert_eq!((video.duration, video.bitrate, video.audio[0].bitrate), (Some(1235), None, Some(78)));
+    }
 }
