@@ -7,7 +7,8 @@ use super::{
 };
 use crate::store::NewFile;
 use axum::response::Response;
-use updock_types::{ContentInfo, ErrorCode, OperationId};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use updock_types::{ContentInfo, ErrorCode, FileUuid, OperationId};
 
 pub(super) async fn upload(call: Call<'_>) -> Result<Response, Failure> {
     let app = call.app;
@@ -30,10 +31,10 @@ pub(super) async fn upload(call: Call<'_>) -> Result<Response, Failure> {
     }
 
     let mut files = Vec::with_capacity(sent.len());
-    let mut answer = serde_json::Map::new();
+    let mut answer = Answer::default();
     let mut spools = Vec::with_capacity(sent.len());
     for file in sent {
-        answer.insert(file.field, file.uuid.to_string().into());
+        answer.insert(file.field, file.uuid);
         let blob = file.spool.path().to_owned();
         spools.push(file.spool);
         let file = NewFile {
@@ -62,4 +63,27 @@ pub(super) async fn upload(call: Call<'_>) -> Result<Response, Failure> {
     });
     committed.await.map_err(std::io::Error::other)??;
     Ok(json(&answer))
+}
+
+/// UUIDs by form field, in the order they came; the last of those that share a field.
+#[derive(Default)]
+struct Answer(Vec<(String, FileUuid)>);
+
+impl Answer {
+    fn insert(&mut self, field: String, uuid: FileUuid) {
+        match self.0.iter_mut().find(|(have, _)| *have == field) {
+            Some((_, last)) => *last = uuid,
+            None => self.0.push((field, uuid)),
+        }
+    }
+}
+
+impl Serialize for Answer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (field, uuid) in &self.0 {
+            map.serialize_entry(field, uuid)?;
+        }
+        map.end()
+    }
 }
