@@ -19,9 +19,11 @@ const ROUNDS: &str = "3";
 const MIB: f64 = 1024.0 * 1024.0;
 
 /// Runs it all, prints the table, and fails when a budget is broken.
-pub(crate) fn run(workspace: &Workspace) -> Result<()> {
-    wasm::build(workspace, Mode::Release)?;
-    stack::build_parts(workspace, Build::Release)?;
+pub(crate) fn run(workspace: &Workspace, as_built: bool) -> Result<()> {
+    if !as_built {
+        wasm::build(workspace, Mode::Release)?;
+        stack::build_parts(workspace, Build::Release)?;
+    }
     npm::ensure_packages(&workspace.e2e())?;
     let chromium = browser::ensure(browser::CHROMIUM)?;
     let folder = workspace.scratch("bench");

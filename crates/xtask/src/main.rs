@@ -82,7 +82,11 @@ enum Task {
         no_crates: bool,
     },
     /// Measure speed and memory against their budgets (on a quiet machine)
-    Bench,
+    Bench {
+        /// Build nothing: take what was built last
+        #[arg(long)]
+        as_built: bool,
+    },
     /// Format all Rust
     Fmt {
         /// Only say whether it is formatted
@@ -124,7 +128,7 @@ fn run(task: &Task) -> Result<()> {
             runner::browser_tests(&workspace, &xtask, |_| ())
         }
         Task::E2e(options) => e2e::run(&workspace, options, |_| ()),
-        Task::Bench => bench::run(&workspace),
+        Task::Bench { as_built } => bench::run(&workspace, *as_built),
         Task::Fmt { check } => test::fmt(&workspace, *check),
         Task::Lint => test::lint(&workspace),
         Task::WasmTestRunner { args } => runner::run(args),
