@@ -127,7 +127,7 @@ fn adopt_style(root: &web_sys::ShadowRoot) {
     let Ok(make) = js_sys::Reflect::get(&window, &"CSSStyleSheet".into()) else { return };
     let Ok(sheet) = js_sys::Reflect::construct(make.unchecked_ref::<Function>(), &Array::new()) else { return };
     let replace = js_sys::Reflect::get(&sheet, &"replaceSync".into());
-    if let Ok(replace) = replace.and_then(|replace| replace.dyn_into::<Function>()) {
+    if let Ok(replace) = replace.and_then(JsCast::dyn_into::<Function>) {
         let _ = replace.call1(&sheet, &JsValue::from_str(STYLE));
         let _ = js_sys::Reflect::set(root, &"adoptedStyleSheets".into(), &Array::of1(&sheet));
     }

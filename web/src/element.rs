@@ -4,11 +4,15 @@
 use crate::{
     Density, Options,
     driver::Json,
-    ui::{Dock, News, model::{Happened, level}, words},
+    ui::{
+        Dock, News,
+        model::{Happened, level},
+        words,
+    },
 };
 use js_sys::{Array, Function, Object, Reflect};
 use updock_engine::{Command, FileKey, Remedy, Row, RowState, Totals, Which};
-use updock_types::fields::Fields;
+use updock_types::{fields::Fields, policy::UploadPolicy};
 use wasm_bindgen::prelude::*;
 
 /// One widget. Freeing it breaks off what is under way.
@@ -135,46 +139,52 @@ fn set(object: &Object, name: &str, value: &JsValue) {
     let _ = Reflect::set(object, &JsValue::from_str(name), value);
 }
 
-#[expect(clippy::cast_precision_loss, reason = "files are far smaller than 2^53")]
-fn bytes(count: u64) -> JsValue {
-    JsValue::from_f64(count as f64)
+#[inline(never)]
+fn set_text(object: &Object, name: &str, text: &str) {
+    set(object, name, &JsValue::from_str(text));
+}
+
+#[inline(never)]
+fn set_number(object: &Object, name: &str, number: u64) {
+    #[expect(clippy::cast_precision_loss, reason = "files are far smaller than 2^53")]
+    set(object, name, &JsValue::from_f64(number as f64));
 }
 
 fn file(row: &Row, cdn: &str) -> JsValue {
     let object = Object::new();
-    set(&object, "id", &row.key.0.into());
-    set(&object, "name", &JsValue::from_str(&row.name));
-    set(&object, "size", &bytes(row.size));
-    set(&object, "type", &JsValue::from_str(&row.media_type));
-    set(&object, "sent", &bytes(row.sent));
-    set(&object, "progress", &(level(row) / 10).into());
-    set(&object, "state", &words::state_name(&row.state).into());
+    set_number(&object, "id", u64::from(row.key.0));
+    set_text(&object, "name", &row.name);
+    set_number(&object, "size", row.size);
+    set_text(&object, "type", &row.media_type);
+    set_number(&object, "sent", row.sent);
+    set_number(&object, "progress", u64::from(level(row) / 10));
+    set_text(&object, "state", words::state_name(&row.state));
     if let RowState::Done { uuid, stored, confirmed, receipt } = &row.state {
         let uuid = uuid.to_string();
         let root = if cdn.is_empty() { "https://ucarecdn.com" } else { cdn.trim_end_matches('/') };
-        set(&object, "cdnUrl", &JsValue::from_str(&words::join(&[root, "/", &uuid, "/"])));
-        set(&object, "uuid", &JsValue::from_str(&uuid));
-        set(&object, "stored", &(*stored).into());
-        set(&object, "confirmed", &(*confirmed).into());
+        set_text(&object, "cdnUrl", &words::join(&[root, "/", &uuid, "/"]));
+        set_text(&object, "uuid", &uuid);
+        set(&object, "stored", &JsValue::from_bool(*stored));
+        set(&object, "confirmed", &JsValue::from_bool(*confirmed));
         if let Some(receipt) = receipt {
-            set(&object, "receipt", &JsValue::from_str(receipt));
+            set_text(&object, "receipt", receipt);
         }
     }
     if let Some(code) = words::failure_code(&row.state) {
         let error = Object::new();
-        set(&error, "code", &code.into());
-        let message = words::reason(row, &Options::default().policy(), crate::driver::now()).unwrap_or_default();
-        set(&error, "message", &JsValue::from_str(&message));
+        set_text(&error, "code", code);
+        let message = words::reason(row, &UploadPolicy::default(), crate::driver::now()).unwrap_or_default();
+        set_text(&error, "message", &message);
         if let RowState::Failed(failure) = &row.state {
             let remedy = match failure.remedy() {
                 Remedy::Retry => "retry",
                 Remedy::Replace => "replace",
                 Remedy::TellOwner => "tell-owner",
             };
-            set(&error, "remedy", &remedy.into());
+            set_text(&error, "remedy", remedy);
         }
         if let Some(detail) = words::detail(&row.state) {
-            set(&error, "detail", &JsValue::from_str(detail));
+            set_text(&error, "detail", detail);
         }
         set(&object, "error", &Object::freeze(&error));
     }
@@ -194,7 +204,7 @@ fn totals(totals: &Totals) -> JsValue {
     } else {
         "idle"
     };
-    set(&object, "status", &status.into());
+    set_text(&object, "status", status);
     for (name, count) in [
         ("files", totals.files),
         ("done", totals.done),
@@ -203,9 +213,9 @@ fn totals(totals: &Totals) -> JsValue {
         ("paused", totals.paused),
         ("active", totals.active),
     ] {
-        set(&object, name, &count.into());
+        set_number(&object, name, u64::from(count));
     }
-    set(&object, "bytes", &bytes(totals.bytes));
-    set(&object, "sent", &bytes(totals.sent));
+    set_number(&object, "bytes", totals.bytes);
+    set_number(&object, "sent", totals.sent);
     Object::freeze(&object).into()
 }

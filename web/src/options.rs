@@ -9,6 +9,7 @@ use updock_types::{
 
 /// Settings of one widget. Empty texts are "not set".
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the page's own switches, one an attribute")]
 pub struct Options {
     /// The project's public key.
     pub public_key: String,

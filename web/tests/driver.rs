@@ -212,7 +212,15 @@ fn the_pages_parser_and_serde_read_the_same() {
         r#"{"uuid":"94601461-1c80-4004-8884-a41530f5df36","parts":["http://a/1","http://a/2"],"size":5,"mime_type":"a/b","stored":true,"receipt":"r"}"#,
         r#"{"kind":"jwt","token":"a.b.c","public_key":"demopublickey","expires_at":20,"server_time":10,"operations":3,"policy":{"max_file_size":9,"max_files":2,"accept":["image/*"]}}"#,
         r#"{"error":{"status_code":403,"content":"pub_key is invalid.","error_code":"ProjectPublicKeyInvalidError"}}"#,
-        "null", "[]", "3", r#""text""#, "true", r#"{"error":"x"}"#, r#"{"parts":[1]}"#, r#"{"size":1e300}"#, r#"{"uuid":null}"#,
+        "null",
+        "[]",
+        "3",
+        r#""text""#,
+        "true",
+        r#"{"error":"x"}"#,
+        r#"{"parts":[1]}"#,
+        r#"{"size":1e300}"#,
+        r#"{"uuid":null}"#,
     ] {
         let (page, native) = (Json::parse(text).unwrap(), Native(serde_json::from_str(text).unwrap()));
         assert_eq!(fields::file_facts(&page), fields::file_facts(&native), "{text}");

@@ -3,6 +3,9 @@
 use super::{El, Scope};
 use web_sys::Node;
 
+/// Makes the element for a key, in a scope of its own.
+pub type Make = Box<dyn FnMut(&Scope, u32) -> El>;
+
 struct Item {
     key: u32,
     el: El,
@@ -15,12 +18,7 @@ impl El {
     /// Keeps the children equal to `keys`, in their order: one element made by `make` for each. What stays is not
     /// made anew. Keys must differ from each other. The element may have no other children.
     #[inline(never)]
-    pub fn each(
-        &self,
-        cx: &Scope,
-        mut keys: Box<dyn FnMut() -> Vec<u32>>,
-        mut make: Box<dyn FnMut(&Scope, u32) -> El>,
-    ) -> &Self {
+    pub fn each(&self, cx: &Scope, mut keys: Box<dyn FnMut() -> Vec<u32>>, mut make: Make) -> &Self {
         let parent = self.clone();
         let mut items: Vec<Item> = Vec::new();
         cx.effect(Box::new(move || {

@@ -15,5 +15,6 @@ mod scope;
 mod watched;
 
 pub use element::El;
+pub use list::Make;
 pub use scope::{Handler, Scope};
 pub use watched::Watched;

@@ -1,4 +1,4 @@
-//! Sending bytes of files: XMLHttpRequest, the only way that reports progress in every browser.
+//! Sending bytes of files: `XMLHttpRequest`, the only way that reports progress in every browser.
 //!
 //! A slice of a `Blob` is handed to the browser's network stack as it is; no byte enters wasm memory or the page's heap.
 

@@ -144,7 +144,7 @@ impl Announcer {
         let urgent =
             waiting.failed.say("not uploaded").map(|text| match (&waiting.failed.last, waiting.failed.count) {
                 (Some(row), 1) => {
-                    let reason = words::reason(row, &model.options.now().policy(), now()).unwrap_or_default();
+                    let reason = words::reason(row, &model.policy.borrow(), now()).unwrap_or_default();
                     words::join(&[&text, ". ", &reason])
                 }
                 _ => text,

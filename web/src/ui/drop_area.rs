@@ -61,7 +61,13 @@ pub(super) fn build(cx: &Scope, shared: &Rc<Shared>, panel: &El) {
     );
     let limits = El::classed("p", "limits");
     let options = Rc::clone(shared);
-    limits.live_text(cx, Box::new(move || words::limits(&options.model.options.get().policy())));
+    limits.live_text(
+        cx,
+        Box::new(move || {
+            options.model.options.get();
+            words::limits(&options.model.policy.borrow())
+        }),
+    );
     area.child(button).child(&hint).child(&limits);
     panel.child(&area).child(&input(cx, shared));
 

@@ -47,7 +47,7 @@ fn label(act: Act) -> String {
 
 /// Thousandths of the whole.
 fn share(part: u64, whole: u64) -> u64 {
-    if whole == 0 { 0 } else { part.saturating_mul(1000) / whole }
+    part.saturating_mul(1000).checked_div(whole).unwrap_or(0)
 }
 
 /// Builds it.

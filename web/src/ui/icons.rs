@@ -57,8 +57,6 @@ pub fn icon(path: Icon) -> El {
     let svg = El::svg("svg");
     svg.attr("class", "icon").attr("viewBox", "0 0 24 24").attr("aria-hidden", "true");
     let shape = El::svg("path");
-    // The same length for every path, so that one animation draws each.
-    shape.attr("pathLength", "1");
     shape.attr("d", path);
     svg.child(&shape);
     svg

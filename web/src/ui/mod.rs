@@ -221,6 +221,7 @@ impl Drop for Dock {
 impl Shared {
     fn configure(self: &Rc<Self>, options: Options) {
         let config = options.config();
+        self.model.policy.replace(options.policy());
         self.model.options.update(Rc::new(options));
         self.ready.update(config.is_some());
         let Some(config) = config else { return };

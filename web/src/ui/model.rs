@@ -18,6 +18,7 @@ use std::{
     sync::Arc,
 };
 use updock_engine::{FileKey, Millis, Row, RowState, Totals};
+use updock_types::policy::UploadPolicy;
 
 /// Numbers change four times a second at most; more cannot be read.
 const NUMBERS_MS: u64 = 250;
@@ -63,6 +64,8 @@ pub struct Facts {
 pub struct Model {
     /// The page's settings.
     pub options: Watched<Rc<Options>>,
+    /// What may be uploaded, as the settings say.
+    pub policy: RefCell<UploadPolicy>,
     /// Changes when rows come or go.
     pub order: Watched<u32>,
     /// Sums, changing with every frame in which they do.
@@ -81,6 +84,7 @@ impl Model {
     /// An empty list.
     pub fn new(options: Options) -> Self {
         Self {
+            policy: RefCell::new(options.policy()),
             options: Watched::new(Rc::new(options)),
             order: Watched::new(0),
             totals: Watched::new(Totals::default()),
@@ -240,10 +244,9 @@ impl Model {
     }
 
     fn facts(&self, row: &Row, rate: &Rate) -> Facts {
-        let options = self.options.now();
         let mut text = match &row.state {
             RowState::Uploading | RowState::Paused => format::bytes_of(row.sent, row.size),
-            _ => words::reason(row, &options.policy(), now()).unwrap_or_else(|| format::bytes(row.size)),
+            _ => words::reason(row, &self.policy.borrow(), now()).unwrap_or_else(|| format::bytes(row.size)),
         };
         let mut spoken = format::number(u64::from(level(row) / 10));
         spoken.push_str(" percent, ");

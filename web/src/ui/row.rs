@@ -139,12 +139,15 @@ pub(super) fn build(cx: &Scope, shared: &Rc<Shared>, place: &Rc<Place>, key: Fil
     let main = El::classed("div", "main");
     let name = El::classed("div", "name");
     // A name may be in any script, whatever the page's.
-    name.attr("dir", "auto").attr("title", &first.name).attr("part", "file-name");
+    name.attr("title", &first.name).attr("part", "file-name");
+    let text = El::new("span");
+    text.attr("dir", "auto");
     let (stem, end) = format::split_name(&first.name);
     let (stem_el, end_el) = (El::classed("span", "stem"), El::new("span"));
     stem_el.text(stem);
     end_el.text(end);
-    name.child(&stem_el).child(&end_el);
+    text.child(&stem_el).child(&end_el);
+    name.child(&text);
     let facts = El::classed("div", "facts");
     main.child(&name).child(&facts);
     let state = El::classed("div", "state");
