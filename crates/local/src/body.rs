@@ -46,9 +46,8 @@ impl BodyReader {
     /// The next bytes; `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
         while !self.ended {
-            let frame = match timeout(self.patience, self.body.frame()).await {
-                Ok(frame) => frame,
-                Err(_) => return Err(self.fail(BodyError::TimedOut)),
+            let Ok(frame) = timeout(self.patience, self.body.frame()).await else {
+                return Err(self.fail(BodyError::TimedOut));
             };
             match frame {
                 None => self.ended = true,

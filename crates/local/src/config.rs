@@ -71,7 +71,7 @@ impl Default for Config {
             simple_over_http: true,
             public_url: None,
             cdn_base: None,
-            body_timeout: Duration::from_secs(60),
+            body_timeout: Duration::from_mins(1),
             header_timeout: Duration::from_secs(30),
             faults: Vec::new(),
         }

@@ -50,11 +50,11 @@ fn jpeg(reader: &mut (impl BufRead + Seek)) -> io::Result<Facts> {
         let mut read = 0;
         match marker {
             0xe0 if length >= 12 => {
-                let [j, f, i, f2, _, _, _, unit] = take(reader)?;
+                let head: [u8; 8] = take(reader)?;
                 let (x, y) = pair(take(reader)?);
                 read = 12;
-                let scale = if unit == 2 { 2.54 } else { 1.0 };
-                if [j, f, i, f2] == *b"JFIF" && unit > 0 && x > 0.0 && y > 0.0 {
+                let scale = if head[7] == 2 { 2.54 } else { 1.0 };
+                if head.starts_with(b"JFIF") && head[7] > 0 && x > 0.0 && y > 0.0 {
                     facts.dpi = Some([x * scale, y * scale]);
                 }
             }
@@ -113,7 +113,7 @@ fn png(reader: &mut (impl BufRead + Seek)) -> io::Result<Facts> {
     Ok(facts)
 }
 
-/// Source: GIF89a. An animation has a second picture.
+/// Source: the GIF 89a specification. An animation has a second picture.
 fn gif(reader: &mut (impl BufRead + Seek)) -> io::Result<Facts> {
     let table = |packed: u8| if packed & 0x80 == 0 { 0 } else { 3 << ((packed & 7) + 1) };
     let mut facts = Facts { color_mode: Some("P"), ..Facts::default() };

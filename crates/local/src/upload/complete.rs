@@ -104,7 +104,7 @@ fn check_sizes(upload: &UploadRow, parts: &[PartRow]) -> Result<(), Failure> {
     Err(code.error(&[]).into())
 }
 
-/// The storage's ETag of an object made of parts: the MD5 of their MD5s, and their number.
+/// The storage's `ETag` of an object made of parts: the MD5 of their MD5s, and their number.
 fn etag(parts: &[PartRow]) -> String {
     let mut md5 = Md5::new();
     for part in parts {

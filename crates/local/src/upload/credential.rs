@@ -41,7 +41,8 @@ pub(super) async fn check(
         let error = ErrorCode::AccessTokenInvalidError.error(&[]);
         return Err(UploadApiError { content: "Invalid Authorization header format.".to_owned(), ..error }.into());
     };
-    let verified = verify_token(&config.secret_keys, token.trim(), Some(endpoint), now).map_err(token_refused)?;
+    let verified =
+        verify_token(&config.secret_keys, token.trim(), Some(endpoint), now).map_err(|error| token_refused(&error))?;
     let charge = verified.operations().map(|limit| Charge {
         fingerprint: token_fingerprint(token.trim()),
         limit,
@@ -67,7 +68,7 @@ fn signature_refused(error: UploadSignatureError) -> UploadApiError {
     .error(&[])
 }
 
-fn token_refused(error: TokenError) -> UploadApiError {
+fn token_refused(error: &TokenError) -> UploadApiError {
     match error {
         TokenError::Invalid(reason) => ErrorCode::AccessTokenInvalidError.error(&[reason]),
         TokenError::Expired => ErrorCode::AccessTokenExpiredError.error(&[]),

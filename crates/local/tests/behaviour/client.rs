@@ -253,7 +253,3 @@ pub(crate) fn bytes(len: usize, seed: u64) -> Bytes {
     bytes.truncate(len);
     bytes.into()
 }
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}

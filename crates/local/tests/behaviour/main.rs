@@ -1,6 +1,7 @@
 //! The stand-in over real sockets, held against the protocol: one module a subject.
 //! Names of cases follow the conformance lists of the protocol documents.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "the helpers of tests unwrap as tests do")]
 
 mod bad_input;
 mod cdn;

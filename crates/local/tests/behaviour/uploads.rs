@@ -5,11 +5,13 @@ use http::Method;
 use serde_json::json;
 use updock_local::Config;
 
+/// Path, form, and the status, code and sentence that answer it.
+type Case = (&'static str, fn() -> Form, u64, &'static str, &'static str);
+
 #[tokio::test]
 async fn every_mistake_with_keys_and_files_has_its_own_answer_in_both_forms() {
     let service = service().await;
     let anonymous = || Form::default().file("file", "a.txt", "text/plain", b"a");
-    type Case = (&'static str, fn() -> Form, u64, &'static str, &'static str);
     let cases: [Case; 6] = [
         ("/base/", Form::default, 403, "ProjectPublicKeyRequiredError", "UPLOADCARE_PUB_KEY is required."),
         (
@@ -290,7 +292,7 @@ async fn a_projects_largest_file_is_enforced() {
 
 #[tokio::test]
 async fn a_file_is_ready_only_after_the_delay() {
-    let delay = std::time::Duration::from_secs(3600);
+    let delay = std::time::Duration::from_hours(1);
     let service = service_with(Config { ready_delay: delay, ..Config::default() }).await;
     let uuid = service.upload("a.txt", "text/plain", b"a").await;
     assert_eq!(service.info(&uuid).await["is_ready"], false);
