@@ -33,7 +33,8 @@ pub(crate) fn browser_tests(workspace: &Workspace, xtask: &Path, on_line: impl F
     fs::write(&webdriver, capabilities.to_string()).doing_at("write", &webdriver)?;
     cargo
         .run("the widget's tests in the browser")
-        .args(["test", "--package", "updock", "--features", "element", "--target", wasm_target::TARGET])
+        .args(["test", "--package", "updock", "--no-default-features", "--features", "element"])
+        .args(["--target", wasm_target::TARGET])
         .dir(workspace.root())
         .env("CARGO_TARGET_DIR", workspace.target())
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", format!("{} {TASK}", xtask.display()))

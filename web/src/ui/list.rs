@@ -43,7 +43,8 @@ pub(super) fn build(cx: &Scope, shared: &Rc<Shared>) -> El {
     }));
 
     // Where the window is: measured after scrolling, resizing and growing, once a frame.
-    let (measured, seen, model) = (scroller.clone(), window.clone(), Rc::clone(shared));
+    let (measured, inner) = (scroller.clone(), list.clone());
+    let (seen, model) = (window.clone(), Rc::clone(shared));
     let frame: Rc<Frame> = Rc::new_cyclic(|weak: &std::rc::Weak<Frame>| {
         let weak = weak.clone();
         Frame::new(Box::new(move |_| {
@@ -51,17 +52,22 @@ pub(super) fn build(cx: &Scope, shared: &Rc<Shared>) -> El {
                 frame.begun();
             }
             let height = f64::from(model.model.options.now().density.row_height());
-            let top = f64::from(measured.raw().scroll_top());
-            let tall = f64::from(measured.raw().client_height());
+            // What can be seen, whoever scrolls: this list, or the page around a list without a height of its own.
+            let (frame, whole) = (measured.raw().get_bounding_client_rect(), inner.raw().get_bounding_client_rect());
+            let screen = crate::driver::window().inner_height().ok().and_then(|height| height.as_f64()).unwrap_or(0.0);
+            let top = (frame.top().max(0.0) - whole.top()).max(0.0);
+            let bottom = (frame.bottom().min(screen) - whole.top()).max(top);
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rows on a screen")]
-            let (first, last) = ((top / height) as usize, ((top + tall) / height) as usize + 1);
-            seen.update((first.saturating_sub(MARGIN), (last + MARGIN).max(FIRST_SIGHT)));
+            let (first, last) = ((top / height) as usize, (bottom / height) as usize + 1);
+            seen.update((first.saturating_sub(MARGIN), (last + MARGIN).max(first + FIRST_SIGHT)));
         }))
     });
     let measure = Rc::clone(&frame);
     scroller.on(cx, "scroll", Box::new(move |_| measure.ask()));
-    let measure = Rc::clone(&frame);
-    cx.listen(&crate::driver::window(), "resize", Box::new(move |_| measure.ask()));
+    for event in ["resize", "scroll"] {
+        let measure = Rc::clone(&frame);
+        cx.listen(&crate::driver::window(), event, Box::new(move |_| measure.ask()));
+    }
     let model = Rc::clone(shared);
     cx.effect(Box::new(move || {
         model.model.order.get();
