@@ -33,6 +33,9 @@ use updock_engine::{
 };
 use web_sys::Blob;
 
+/// Most changes told in one frame: ten thousand at once would hold the page up.
+const MOST_TOLD: usize = 1_000;
+
 /// Told once a frame what has changed.
 pub type OnPaint = Box<dyn FnMut(Vec<Arc<Row>>, Totals)>;
 
@@ -49,6 +52,10 @@ struct Inner {
     inbox: RefCell<VecDeque<Input>>,
     handling: Cell<bool>,
     on_paint: RefCell<Option<OnPaint>>,
+    /// Changes that are not told yet, newest last.
+    backlog: RefCell<VecDeque<Arc<Row>>>,
+    /// The sums last told.
+    told: Cell<Totals>,
     credentials: RefCell<Option<Function>>,
     timer: Timer,
     frame: Frame,
@@ -83,6 +90,8 @@ impl Driver {
                 inbox: RefCell::default(),
                 handling: Cell::new(false),
                 on_paint: RefCell::new(Some(on_paint)),
+                backlog: RefCell::default(),
+                told: Cell::default(),
                 credentials: RefCell::default(),
                 timer,
                 frame,
@@ -310,13 +319,26 @@ impl Inner {
             self.inbox.borrow_mut().extend(news);
             self.work();
         }
-        let (changes, totals) = {
+        let totals = {
             let mut engine = self.engine.borrow_mut();
-            (engine.take_changes(), engine.totals())
+            self.backlog.borrow_mut().extend(engine.take_changes());
+            engine.totals()
+        };
+        let (changes, all) = {
+            let mut backlog = self.backlog.borrow_mut();
+            let count = backlog.len().min(MOST_TOLD);
+            (backlog.drain(..count).collect::<Vec<_>>(), backlog.is_empty())
         };
         if changes.is_empty() {
             return;
         }
+        // Sums must not run ahead of the rows they are made of.
+        if all {
+            self.told.set(totals);
+        } else {
+            self.frame.ask();
+        }
+        let totals = self.told.get();
         // Taken out while it runs: it may call in again.
         let on_paint = self.on_paint.take();
         if let Some(mut on_paint) = on_paint {
