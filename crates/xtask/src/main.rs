@@ -12,6 +12,7 @@ mod demo;
 mod doctor;
 mod e2e;
 mod error;
+mod names;
 mod process;
 mod runner;
 mod samples;

@@ -6,6 +6,7 @@
 
 pub(crate) mod browser;
 pub(crate) mod debian;
+pub(crate) mod lean_std;
 pub(crate) mod npm;
 pub(crate) mod wasm_target;
 

@@ -47,7 +47,7 @@ impl WasmCargo {
         }
     }
 
-    fn rustc(self) -> Run {
+    pub(super) fn rustc(self) -> Run {
         let what = "asking rustc for its libraries";
         match self {
             Self::Own => Run::new(what, "rustc"),
