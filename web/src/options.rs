@@ -31,7 +31,8 @@ pub struct Options {
     pub max_file_size: String,
     /// Most files.
     pub max_files: Option<u32>,
-    /// Are files kept? `auto`, `true` or `false`.
+    /// Are files kept? `auto`, `true` or `false`. If not set: with a signer `false`, since it stores what it confirms;
+    /// else `auto`.
     pub store: String,
     /// Wait for a command before uploading?
     pub confirm: bool,
@@ -90,8 +91,11 @@ impl Options {
         config.confirm_url = (!signer.is_empty()).then(|| [signer, paths::UPLOADS_CONFIRM].concat());
         config.policy = self.policy();
         config.store = match self.store.as_str() {
+            "auto" => Store::Auto,
             "true" | "1" => Store::Always,
             "false" | "0" => Store::Never,
+            // What is never confirmed disappears by itself after 24 hours; what is, the signer stores.
+            _ if !signer.is_empty() => Store::Never,
             _ => Store::Auto,
         };
         config.start = if self.confirm { Start::OnCommand } else { Start::AtOnce };
@@ -157,6 +161,7 @@ mod tests {
         assert_eq!(config.credentials, CredentialSource::Url("https://s.example/v1/upload-credentials".into()));
         assert_eq!(config.confirm_url.as_deref(), Some("https://s.example/v1/uploads/confirm"));
         assert_eq!(config.policy.max_files, Some(1), "one file unless `multiple`");
+        assert_eq!(config.store, Store::Never, "the signer stores what it confirms");
         options.credentials_url = "/mine".into();
         assert_eq!(options.config().unwrap().credentials, CredentialSource::Url("/mine".into()));
         options.credentials_by_page = true;
