@@ -219,7 +219,14 @@ fn failed(failure: &Failure, size: u64) -> String {
         }
         Failure::Refused { detail, .. } => with_detail("The service did not take this file", detail),
         Failure::SizeDiffers { stored } => {
-            join(&["Only ", &bytes(*stored), " of ", &bytes(size), " arrived. Retry to send it again."])
+            // Storage lost some, or the file has changed on disk since it was chosen; nobody can tell which.
+            join(&[
+                "The server has ",
+                &bytes(*stored),
+                ", not ",
+                &bytes(size),
+                ". Retry, or choose the file again if it has changed.",
+            ])
         }
         Failure::NotReady => "The file arrived but was not ready in time. Retry in a moment.".to_owned(),
         Failure::NotConfirmed { detail } => with_detail("The file arrived but was not accepted", detail),
