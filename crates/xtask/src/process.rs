@@ -33,7 +33,17 @@ impl Run {
 
     /// Cargo of the toolchain that runs this program.
     pub(crate) fn cargo(what: impl Into<String>) -> Self {
-        Self::new(what, env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        Self::own(what, env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    }
+
+    /// A program of the toolchain that runs this program. It must be told which that is: else rustup asks the folder
+    /// that rustc is started in, and some crates carry a `rust-toolchain` file of their own.
+    pub(crate) fn own(what: impl Into<String>, program: impl AsRef<OsStr>) -> Self {
+        let run = Self::new(what, program);
+        match env::var_os("RUSTUP_TOOLCHAIN") {
+            Some(toolchain) => run.env("RUSTUP_TOOLCHAIN", toolchain),
+            None => run,
+        }
     }
 
     pub(crate) fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {

@@ -50,7 +50,7 @@ impl WasmCargo {
     pub(super) fn rustc(self) -> Run {
         let what = "asking rustc for its libraries";
         match self {
-            Self::Own => Run::new(what, "rustc"),
+            Self::Own => Run::own(what, "rustc"),
             Self::Linked => Run::new(what, "rustup").args(["run", LINKED, "rustc"]),
             Self::Debian => Run::new(what, DEBIAN_RUSTC),
         }
