@@ -31,7 +31,7 @@ test('a file added while the service is away is uploaded when it is back', async
   await dock.untilStored(note, 60_000);
 });
 
-test('a file that was acknowledged is still there after a power cut', async ({ page }) => {
+test('a file that was acknowledged is still there after kill -9', async ({ page }) => {
   const dock = await Dock.open(page);
   const note = file('kept.txt', 5000);
   await dock.choose(note.path);
