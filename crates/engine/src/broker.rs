@@ -57,12 +57,14 @@ impl Broker {
         let margin = Millis(life.0 / 10).min(LONGEST_MARGIN);
         self.generation = self.generation.wrapping_add(1);
         self.request = None;
-        self.failures = 0;
         self.held = Some(Held {
             credential: issued.credential.clone(),
             good_until: now.after(Millis(life.0 - margin.0)),
             left: issued.operations,
         });
+        if self.usable(now) {
+            self.failures = 0;
+        }
     }
 
     /// The service refused the credential of this generation.

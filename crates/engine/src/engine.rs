@@ -251,6 +251,10 @@ impl Engine {
         if !same {
             self.signer_policy = None;
             self.broker.reset();
+            // An answer of the old signer's must not be taken for the new one's.
+            if let Some(flight) = self.broker.request.take().and_then(|request| self.take_flight(request)) {
+                self.actions.push_back(Action::Abort(flight.id));
+            }
         }
     }
 
@@ -294,7 +298,7 @@ impl Engine {
                 self.queue.push_front(key);
             }
             (Command::Retry(_), Phase::Failed(failure, _)) => {
-                let anew = matches!(failure, Failure::SizeDiffers { .. } | Failure::Unreadable);
+                let anew = matches!(failure, Failure::SizeDiffers { .. } | Failure::Unreadable | Failure::Lost);
                 self.rephase(key, |work| Phase::Queued(if anew { first } else { work.renew() }));
                 self.queue.push_back(key);
             }
@@ -394,6 +398,7 @@ impl Engine {
                 }
             }
             (Answer::PartStored, Step::Parts(parts)) => {
+                work.throttled = 0;
                 if let Some(outgoing) = flight.part {
                     parts.finish(outgoing);
                 }
@@ -432,9 +437,10 @@ impl Engine {
             let (uuid, stored) = (facts.uuid, facts.is_stored);
             self.done(key, Success { uuid, stored, confirmed: false, receipt: None });
         } else {
-            let looks = if matches!(work.step, Step::Inspect(_, Inspecting::Readiness)) { work.throttled } else { 0 };
+            let looks = work.looks;
             work.step = Step::Inspect(facts.uuid, Inspecting::Readiness);
-            work.throttled = looks + 1;
+            work.looks += 1;
+            (work.failed, work.throttled) = (0, 0);
             let wait = Millis(READINESS.0.0 << looks.min(5)).min(READINESS.1);
             work.hold = Some(Hold { until: now.after(wait), why: HoldReason::Readiness });
             if looks >= MOST_LOOKS {
@@ -448,6 +454,10 @@ impl Engine {
         if let Answer::Credential(issued) = answer {
             self.broker.receive(now, issued);
             self.signer_policy = Some(issued.policy.clone());
+            if !self.broker.usable(now) {
+                // Dead on arrival: expired by its own clock, or good for no file. Asking at once again would never end.
+                self.credential_again(now, Cause::Nonsense);
+            }
         } else {
             match judge(Asked::Credential, answer) {
                 Verdict::Wait(wait) if self.broker.failures < backoff::MAX_THROTTLES => {
@@ -530,10 +540,10 @@ impl Engine {
             },
             Verdict::Wait(asked) => {
                 work.throttled += 1;
-                if let (Step::Parts(parts), Some(part)) = (&mut work.step, flight.part) {
-                    parts.put_back(part, now);
-                }
                 if work.throttled <= backoff::MAX_THROTTLES {
+                    if let (Step::Parts(parts), Some(part)) = (&mut work.step, flight.part) {
+                        parts.put_back(part, now);
+                    }
                     work.hold = Some(Hold { until: now.after(asked_wait(asked)), why: HoldReason::Throttled });
                     return;
                 }
@@ -541,9 +551,10 @@ impl Engine {
             }
             Verdict::Renew { detail } => {
                 work.renewed += 1;
-                // The step went without; this project wants one here too.
-                let had = std::mem::replace(&mut work.signed, signs);
-                let enough = work.renewed > MOST_RENEWALS || had && flight.credential.is_none() || !signs;
+                // Completion goes without a credential; this project wants one there too.
+                let asks_anew = flight.credential.is_none() && matches!(work.step, Step::Complete(_)) && !work.signed;
+                work.signed |= asks_anew && signs;
+                let enough = work.renewed > MOST_RENEWALS || !signs || flight.credential.is_none() && !asks_anew;
                 if !enough {
                     return;
                 }
@@ -571,11 +582,13 @@ impl Engine {
                 }
             }
             Verdict::CompleteAgain => {
+                let lost = matches!(work.step, Step::Inspect(_, Inspecting::Readiness));
                 if let Step::Inspect(uuid, Inspecting::Completion) = work.step {
                     work.step = Step::Complete(uuid);
                 }
                 match work.try_again(now.after(wait), Cause::Server(404)) {
                     Ok(()) => return,
+                    Err(_) if lost => Failure::Lost,
                     Err(failure) => failure,
                 }
             }

@@ -47,6 +47,8 @@ pub(crate) struct Work {
     pub(crate) failed: u32,
     /// Times it was asked to wait.
     pub(crate) throttled: u32,
+    /// Times it was looked at and found not ready.
+    pub(crate) looks: u32,
     /// Times its credential was refused in a row.
     pub(crate) renewed: u32,
     /// Times its multipart upload was started anew.
@@ -96,7 +98,17 @@ pub(crate) enum HoldReason {
 
 impl Work {
     pub(crate) fn new(step: Step) -> Self {
-        Self { step, request: None, hold: None, failed: 0, throttled: 0, renewed: 0, restarted: 0, signed: false }
+        Self {
+            step,
+            request: None,
+            hold: None,
+            failed: 0,
+            throttled: 0,
+            looks: 0,
+            renewed: 0,
+            restarted: 0,
+            signed: false,
+        }
     }
 
     /// Goes on to `step`; what went wrong before is forgotten.
@@ -106,6 +118,7 @@ impl Work {
         self.hold = None;
         self.failed = 0;
         self.throttled = 0;
+        self.looks = 0;
         self.renewed = 0;
     }
 
@@ -113,7 +126,7 @@ impl Work {
     pub(crate) fn renew(mut self) -> Self {
         self.hold = None;
         self.request = None;
-        (self.failed, self.throttled, self.renewed, self.restarted) = (0, 0, 0, 0);
+        (self.failed, self.throttled, self.looks, self.renewed, self.restarted) = (0, 0, 0, 0, 0);
         if let Step::Parts(parts) = &mut self.step {
             parts.forgive();
         }

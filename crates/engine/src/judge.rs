@@ -86,6 +86,8 @@ fn judge_confirm(refusal: &ServerRefusal) -> Verdict {
         429 => Verdict::Wait(refusal.retry_after),
         // A signer whose own key is refused stays so until its owner acts.
         status if passing(status) && refusal.code != UPSTREAM_REFUSED => Verdict::Again(Cause::Server(status)),
+        404 => Verdict::Fail(Failure::Lost),
+        422 => Verdict::Fail(Failure::PolicyRefused { detail: refusal.detail.as_str().into() }),
         _ => Verdict::Fail(Failure::NotConfirmed { detail: refusal.detail.as_str().into() }),
     }
 }
@@ -179,7 +181,8 @@ mod tests {
             (Asked::Credential, refusal(500, ""), Verdict::Again(Cause::Server(500))),
             (Asked::Credential, refusal(403, ""), Verdict::Fail(Failure::CredentialRefused { detail: "D.".into() })),
             (Asked::Credential, Answer::Nonsense, Verdict::Again(Cause::Nonsense)),
-            (Asked::Confirm, refusal(422, ""), Verdict::Fail(Failure::NotConfirmed { detail: "D.".into() })),
+            (Asked::Confirm, refusal(422, ""), Verdict::Fail(Failure::PolicyRefused { detail: "D.".into() })),
+            (Asked::Confirm, refusal(404, ""), Verdict::Fail(Failure::Lost)),
             (
                 Asked::Confirm,
                 refusal(502, UPSTREAM_REFUSED),

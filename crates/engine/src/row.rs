@@ -35,7 +35,7 @@ impl Row {
     }
 }
 
-/// Where a file is. Source: house plan, The way of a file.
+/// Where a file is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowState {
     /// Its facts are being gathered.
@@ -153,8 +153,15 @@ pub enum Failure {
         /// Bytes on the server.
         stored: u64,
     },
+    /// The file was there and is no longer, or never arrived whole: it must be sent again.
+    Lost,
     /// The server did not finish its work in time.
     NotReady,
+    /// The signer's policy refuses the file as it is on the server.
+    PolicyRefused {
+        /// The signer's sentence.
+        detail: Arc<str>,
+    },
     /// The signer does not confirm the upload.
     NotConfirmed {
         /// The signer's sentence.
@@ -182,9 +189,10 @@ impl Failure {
             | Self::Throttled
             | Self::CredentialUnavailable { .. }
             | Self::SizeDiffers { .. }
+            | Self::Lost
             | Self::NotReady
             | Self::NotConfirmed { .. } => Remedy::Retry,
-            Self::Unreadable | Self::Refused { .. } => Remedy::Replace,
+            Self::Unreadable | Self::Refused { .. } | Self::PolicyRefused { .. } => Remedy::Replace,
             Self::KeyRefused { .. } | Self::CredentialRefused { .. } => Remedy::TellOwner,
         }
     }

@@ -228,6 +228,8 @@ fn failed(failure: &Failure, size: u64) -> String {
                 ". Retry, or choose the file again if it has changed.",
             ])
         }
+        Failure::Lost => "The server does not have this file any more. Retry to send it again.".to_owned(),
+        Failure::PolicyRefused { detail } => with_detail("This file is not allowed here. Choose another one", detail),
         Failure::NotReady => "The file arrived but was not ready in time. Retry in a moment.".to_owned(),
         Failure::NotConfirmed { detail } => with_detail("The file arrived but was not accepted", detail),
     }
@@ -271,6 +273,8 @@ pub fn failure_code(state: &RowState) -> Option<&'static str> {
             Failure::CredentialUnavailable { .. } => "credential-unavailable",
             Failure::Refused { .. } => "refused",
             Failure::SizeDiffers { .. } => "size-differs",
+            Failure::Lost => "lost",
+            Failure::PolicyRefused { .. } => "policy-refused",
             Failure::NotReady => "not-ready",
             Failure::NotConfirmed { .. } => "not-confirmed",
         },
@@ -339,6 +343,8 @@ mod tests {
             RowState::Failed(Failure::CredentialUnavailable { cause: Cause::Network }),
             RowState::Failed(Failure::Refused { code: "x".into(), detail: Arc::clone(&detail) }),
             RowState::Failed(Failure::SizeDiffers { stored: 1_000_000 }),
+            RowState::Failed(Failure::Lost),
+            RowState::Failed(Failure::PolicyRefused { detail: Arc::clone(&detail) }),
             RowState::Failed(Failure::NotReady),
             RowState::Failed(Failure::NotConfirmed { detail }),
         ] {

@@ -336,3 +336,69 @@ fn an_answer_nobody_waits_for_changes_nothing() {
     sim.command(Command::Remove(Which::One(keys[0])));
     sim.command(Command::Cancel(Which::One(updock_engine::FileKey(77))));
 }
+
+#[test]
+fn a_long_upload_survives_more_throttling_than_one_part_may_meet() {
+    let mut sim = Sim::new(|_| {});
+    for nth in (1..=60).step_by(2) {
+        sim = sim.fault(Endpoint::Part, nth, Fault::Throttled(1));
+    }
+    sim.add(&[300 * MIB]);
+    sim.run();
+    assert_eq!(done(&sim), 1);
+}
+
+#[test]
+fn a_file_that_was_throttled_for_good_can_be_retried() {
+    let mut sim = Sim::new(|_| {});
+    for nth in 1..=25 {
+        sim = sim.fault(Endpoint::Part, nth, Fault::Throttled(1));
+    }
+    let keys = sim.add(&[30 * MIB]);
+    sim.run();
+    assert_eq!(sim.state(keys[0]), &RowState::Failed(Failure::Throttled));
+    sim.command(Command::Retry(ALL));
+    sim.run();
+    assert_eq!(done(&sim), 1);
+}
+
+#[test]
+fn a_credential_that_is_dead_on_arrival_is_not_asked_for_for_ever() {
+    for (life, operations) in [(0, None), (600, Some(0))] {
+        let mut sim = Sim::signed(|_| {});
+        (sim.token_life, sim.token_operations) = (life, operations);
+        let keys = sim.add(&[1]);
+        sim.run();
+        let cause = Cause::Nonsense;
+        assert_eq!(sim.state(keys[0]), &RowState::Failed(Failure::CredentialUnavailable { cause }));
+        assert_eq!(sim.times(Endpoint::Credential), 5);
+    }
+}
+
+#[test]
+fn a_renewed_credential_at_the_start_does_not_make_completion_need_one() {
+    let mut sim = Sim::signed(|_| {}).fault(Endpoint::Start, 1, Fault::Code(401, "AccessTokenExpiredError"));
+    sim.token_operations = Some(1);
+    sim.add(&[30 * MIB]);
+    sim.run();
+    assert_eq!((done(&sim), sim.times(Endpoint::Credential)), (1, 2));
+}
+
+#[test]
+fn completion_takes_a_credential_once_the_service_asks_for_one() {
+    let mut sim = Sim::signed(|_| {}).fault(Endpoint::Complete, 1, Fault::Code(400, "SignatureRequiredError"));
+    sim.add(&[30 * MIB]);
+    sim.run();
+    assert_eq!((done(&sim), sim.times(Endpoint::Complete)), (1, 2));
+}
+
+#[test]
+fn a_file_that_the_server_has_lost_is_sent_again_on_retry() {
+    let mut sim = Sim::signed(|_| {}).fault(Endpoint::Confirm, 1, Fault::Status(404));
+    let keys = sim.add(&[1]);
+    sim.run();
+    assert_eq!(sim.state(keys[0]), &RowState::Failed(Failure::Lost));
+    sim.command(Command::Retry(ALL));
+    sim.run();
+    assert_eq!((done(&sim), sim.times(Endpoint::Base)), (1, 2));
+}
