@@ -1,8 +1,9 @@
 //! Confirming an upload: what the file really is, read from Uploadcare, held against the upload policy, then stored.
 //!
 //! The browser's word counts for nothing here. Invariant: what is answered as confirmed keeps the policy, and is
-//! stored when the terms say so. Only a file that came within the last day is ever deleted for breaking the policy,
-//! so that a visitor who names an older file of the project can do no harm.
+//! stored when the terms say so. Whoever may confirm may name any file of the project, so a file is deleted for
+//! breaking the policy only if it came within the last day and nobody has stored it: what was confirmed or kept stays,
+//! whoever names it. What a caller can still end is a fresh upload of somebody else that breaks the policy as well.
 
 use crate::policy::{CredentialTerms, Policy, Violations};
 use crate::problem::Fault;
@@ -89,7 +90,7 @@ pub(crate) async fn confirm(
     }
     if let Err(refusal) = policy.upload_policy.check(&truth.original_filename, truth.size, truth.media_type()) {
         let fault = Fault::new(ProblemKind::PolicyViolation, in_words(&refusal, &truth, policy));
-        let delete = policy.violations == Violations::Delete && is_fresh(&truth);
+        let delete = policy.violations == Violations::Delete && truth.datetime_stored.is_none() && is_fresh(&truth);
         if delete {
             client.file_delete(file).await.map_err(failed)?;
         }

@@ -64,7 +64,7 @@ pub enum Violations {
     /// It is not stored; its life of 24 hours ends it.
     #[default]
     Leave,
-    /// It is deleted, if it was uploaded within the last day.
+    /// It is deleted, if it was uploaded within the last day and nobody has stored it.
     Delete,
 }
 

@@ -1,6 +1,6 @@
 //! Confirming: the file's truth counts, not the browser's word; and what happens when Uploadcare does not play along.
 
-use crate::stage::{PNG, Setup, Stage, VISITORS};
+use crate::stage::{PNG, Setup, Stage, VISITORS, upload};
 use std::time::{Duration, Instant};
 use updock_local::{Config, Effect, Fault};
 use updock_types::FileUuid;
@@ -71,6 +71,20 @@ async fn a_policy_may_delete_what_breaks_it() {
     assert_eq!(stage.confirm(file).await.status, 422);
     assert!(stage.sentences().pop().unwrap().ends_with("It was deleted."));
     assert_eq!(stage.confirm(file).await.kind(), "not-found");
+}
+
+#[tokio::test]
+async fn a_stored_file_is_never_deleted_for_breaking_the_policy() {
+    let rules = format!("[uploads]\nviolations = \"delete\"\n{VISITORS}{PICTURES}");
+    let stage = Setup::new(rules).start().await;
+    let reply = upload(&stage.local, &[("UPLOADCARE_STORE", "1")], &[], "theirs.pdf", b"%PDF-1.7\n").await;
+    let file = FileUuid::parse(reply.json()["file"].as_str().unwrap()).unwrap();
+    for _ in 0..2 {
+        assert_eq!(stage.confirm(file).await.kind(), "policy-violation");
+        let last = stage.sentences().pop().unwrap();
+        assert!(last.contains("was not confirmed: ") && !last.contains("deleted"), "{last}");
+        assert!(is_stored(&stage, file).await, "it was deleted");
+    }
 }
 
 #[tokio::test]
