@@ -222,7 +222,7 @@ async fn start_local(binaries: &Path, plan: &Plan, address: &str) -> Result<Chil
     let keys = Keys::demo();
     let args = ["serve", "--listen", address, "--signed-uploads", "required", "--data-dir"].map(String::from);
     let data = plan.folder.join("local").display().to_string();
-    let envs = [("UPLOADCARE_PUBLIC_KEY", keys.public), ("UPLOADCARE_SECRET_KEY", keys.secret)];
+    let envs = [("UPLOADCARE_PUBLIC_KEY", keys.public), (SECRET_VARIABLE, keys.secret)];
     let args: Vec<String> = args.into_iter().chain([data]).collect();
     Child::start(&binaries.join("updock-local"), &args, &envs, &plan.folder.join("updock-local.log"), |_| ()).await
 }
@@ -236,36 +236,24 @@ async fn start_signer(
 ) -> Result<Child> {
     let keys = plan.real.clone().unwrap_or_else(Keys::demo);
     let secret = plan.signer_secret.clone().unwrap_or(keys.secret);
-    let secret_file = plan.folder.join("secret-key");
-    write_private(&secret_file, &secret)?;
     let policy = plan.folder.join("signer.toml");
-    let text = signer_policy(&keys.public, &secret_file, local, page_port);
+    let text = signer_policy(&keys.public, local, page_port);
     fs::write(&policy, text).doing_at("write", &policy)?;
 
     let address = free_address(plan.ports, 3001).await;
     let args = ["serve".into(), "--config".into(), policy.display().to_string(), "--listen".into(), address];
     let decisions = decisions.clone();
     let log = plan.folder.join("updock-signer.log");
-    Child::start(&binaries.join("updock-signer"), &args, &[], &log, move |line| decisions.push(line)).await
+    let envs = [(SECRET_VARIABLE, secret)];
+    Child::start(&binaries.join("updock-signer"), &args, &envs, &log, move |line| decisions.push(line)).await
 }
 
-/// A file that only its owner reads, as the signer demands of a key file.
-fn write_private(file: &Path, text: &str) -> Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let _ = fs::remove_file(file);
-    fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(file)
-        .and_then(|mut open| open.write_all(text.as_bytes()))
-        .doing_at("write", file)
-}
+/// Where the signer finds the secret key: never a file, which would stay behind.
+const SECRET_VARIABLE: &str = "UPLOADCARE_SECRET_KEY";
 
 /// The policy of the demo: visitors of this one page may upload, and nobody may do anything else.
 /// The rate is generous, since the browser tests are one visitor in a hurry.
-fn signer_policy(public_key: &str, secret_file: &Path, local: Option<&str>, page_port: u16) -> String {
+fn signer_policy(public_key: &str, local: Option<&str>, page_port: u16) -> String {
     let upstream = local.map_or_else(String::new, |local| {
         format!("\n[upstream] # the stand-in, on this machine\nrest = {local:?}\nplain_http = true\n")
     });
@@ -275,13 +263,12 @@ version = 1
 
 [project]
 public_key = {public_key:?}
-secret = {{ file = {:?} }}
+secret = {{ env = {SECRET_VARIABLE:?} }}
 {upstream}
 [uploads.visitors]
 origins = ["http://127.0.0.1:{page_port}", "http://localhost:{page_port}"]
 rate = "50/s burst 500"
 store = true
-"#,
-        secret_file.display().to_string()
+"#
     )
 }
