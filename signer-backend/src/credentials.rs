@@ -1,7 +1,8 @@
 //! Upload credentials: what a caller gets of what it asked for, and the credential itself. Pure: the clock and the
 //! token's id are brought along.
 //!
-//! Invariant: a credential never opens more, nor longer, than the caller's terms.
+//! Invariant: a token never opens more, nor longer, than the caller's terms. A pair cannot be limited in files or
+//! endpoints, so it is made only where the terms say so; it lives no longer than they do, and 5 minutes at most.
 
 use crate::policy::CredentialTerms;
 use crate::problem::Fault;
@@ -50,6 +51,11 @@ pub(crate) fn grant(terms: &CredentialTerms, asked: &CredentialRequest) -> Resul
     }
     let ttl = asked.ttl.unwrap_or(DEFAULT_TTL).min(terms.ttl_max);
     match asked.kind {
+        CredentialKind::Signature if !terms.signature => {
+            let sentence = "An upload signature is not open to you, since it limits neither files nor endpoints; \
+                ask for a token, of kind \"jwt\".";
+            Err(Fault::new(ProblemKind::Forbidden, sentence))
+        }
         CredentialKind::Signature if asked.scope.is_some() || asked.operations.is_some() => {
             bad("A signature cannot be limited in `scope` or `operations`; leave them out, or ask for a token.")
         }
@@ -160,13 +166,22 @@ mod tests {
     #[test]
     fn a_pair_is_short_lived_and_refuses_what_it_cannot_do() {
         let asked = CredentialRequest { kind: CredentialKind::Signature, ttl: Some(3600), ..Default::default() };
-        let granted = grant(&CredentialTerms { ttl_max: 3600, ..Default::default() }, &asked).unwrap();
+        let terms = CredentialTerms { ttl_max: 3600, signature: true, ..Default::default() };
+        let granted = grant(&terms, &asked).unwrap();
         assert_eq!(granted, Grant::Signature { ttl: 300 });
         let issued = issue(&key(), &granted, "visitor", "unused", NOW);
         let Credential::Signature { signature, expire } = issued.credential else { panic!("a pair was asked for") };
         assert_eq!(expire, NOW + 300);
         verify_upload_signature(&[key()], Some(&signature), Some(&expire.to_string()), NOW).unwrap();
-        assert!(grant(&CredentialTerms::default(), &CredentialRequest { operations: Some(1), ..asked }).is_err());
+        let fault = grant(&terms, &CredentialRequest { operations: Some(1), ..asked }).unwrap_err();
+        assert!(fault.detail().contains("cannot be limited"), "{}", fault.detail());
+    }
+
+    #[test]
+    fn a_pair_is_made_only_where_the_terms_say_so() {
+        let asked = CredentialRequest { kind: CredentialKind::Signature, ..Default::default() };
+        let fault = grant(&CredentialTerms::default(), &asked).unwrap_err();
+        assert!(fault.detail().contains("not open to you"), "{}", fault.detail());
     }
 
     #[test]
@@ -196,7 +211,7 @@ mod tests {
             ttl in proptest::option::of(1u32..), operations in proptest::option::of(1u32..),
             ttl_max in 1u32..=86_400, operations_max in 1u32..=100_000, pair: bool,
         ) {
-            let terms = CredentialTerms { ttl_max, operations_max, ..Default::default() };
+            let terms = CredentialTerms { ttl_max, operations_max, signature: true, ..Default::default() };
             let kind = if pair { CredentialKind::Signature } else { CredentialKind::Jwt };
             let operations = operations.filter(|_| !pair);
             let granted = grant(&terms, &CredentialRequest { ttl, operations, kind, ..Default::default() }).unwrap();

@@ -75,6 +75,8 @@ pub(super) struct Visitors {
     pub rate: Option<Spanned<String>>,
     pub ttl_max: Option<Spanned<String>>,
     pub operations_max: Option<Spanned<u32>>,
+    #[serde(default)]
+    pub signature: bool,
     pub store: Option<bool>,
 }
 

@@ -85,6 +85,8 @@ pub struct CredentialTerms {
     pub operations_max: u32,
     /// Endpoints.
     pub scope: Vec<ScopeItem>,
+    /// May it be a pair of signature and expiry, which holds to neither `operations_max` nor `scope`?
+    pub signature: bool,
     /// Are confirmed files stored?
     pub store: bool,
 }
@@ -147,20 +149,21 @@ impl Policy {
             upload_policy: UploadPolicy::default(),
             violations: Violations::default(),
             visitors: None,
-            agent_terms: CredentialTerms::default(),
+            agent_terms: CredentialTerms { signature: true, ..CredentialTerms::default() },
             agents: Vec::new(),
         }
     }
 }
 
 impl Default for CredentialTerms {
-    /// 10 minutes, 100 files, the endpoints of one upload, stored when confirmed.
+    /// 10 minutes, 100 files, the endpoints of one upload, a token only, stored when confirmed.
     fn default() -> Self {
         let item = |text| ScopeItem::parse(text).expect("these are scope items");
         Self {
             ttl_max: DEFAULT_TTL_MAX,
             operations_max: DEFAULT_OPERATIONS_MAX,
             scope: SCOPE.map(item).to_vec(),
+            signature: false,
             store: true,
         }
     }
@@ -200,7 +203,8 @@ impl Checker<'_> {
         policy.upload_policy = file.uploads.policy;
         policy.violations = file.uploads.violations;
         let terms = &file.uploads.agents;
-        policy.agent_terms = self.terms(terms.ttl_max.as_ref(), terms.operations_max.as_ref(), terms.store)?;
+        let agent_terms = self.terms(terms.ttl_max.as_ref(), terms.operations_max.as_ref(), terms.store)?;
+        policy.agent_terms = CredentialTerms { signature: policy.agent_terms.signature, ..agent_terms };
         policy.visitors = file.uploads.visitors.map(|visitors| self.visitors(&visitors)).transpose()?;
         policy.agents = self.agents(&file.agents)?;
         self.is_of_use(&policy, &file.server)?;
@@ -307,7 +311,7 @@ impl Checker<'_> {
     }
 
     fn visitors(&self, visitors: &Spanned<file::Visitors>) -> Result<Visitors, PolicyError> {
-        let file::Visitors { origins, rate, ttl_max, operations_max, store } = visitors.get_ref();
+        let file::Visitors { origins, rate, ttl_max, operations_max, signature, store } = visitors.get_ref();
         if origins.get_ref().is_empty() {
             let sentence = "no origin is listed, so nobody could use this rule; \
                 write the pages that may upload, like [\"https://app.example.com\"]";
@@ -320,7 +324,10 @@ impl Checker<'_> {
         Ok(Visitors {
             origins: origins.get_ref().iter().map(origin).collect::<Result<_, _>>()?,
             rate: file::rate(rate.as_ref()).map_err(|(span, sentence)| self.at(&span, sentence))?,
-            terms: self.terms(ttl_max.as_ref(), operations_max.as_ref(), *store)?,
+            terms: CredentialTerms {
+                signature: *signature,
+                ..self.terms(ttl_max.as_ref(), operations_max.as_ref(), *store)?
+            },
         })
     }
 

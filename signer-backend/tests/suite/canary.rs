@@ -36,7 +36,7 @@ async fn no_secret_is_ever_said() {
     let local = LocalUploadcare::with(Config { secret_keys: key, ..Config::default() }).await.unwrap();
     let (agent_key, section) = agent("media", "files = \"full\"\nproject = \"full\"\nuploads = \"write\"");
     let directory = tempfile::tempdir().unwrap();
-    let more = format!("{VISITORS}{section}");
+    let more = format!("{VISITORS}signature = true\n{section}");
     let policy = write_policy(directory.path(), SECRET, &local.base_url(), &more);
     let mut running = Running::start(&policy, "trace").await;
     let base = running.base.clone();

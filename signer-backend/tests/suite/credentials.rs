@@ -36,8 +36,8 @@ async fn a_token_lets_a_browser_upload() {
 }
 
 #[tokio::test]
-async fn a_signature_lets_older_sdks_upload() {
-    let stage = signed(VISITORS).await;
+async fn a_signature_lets_older_sdks_upload_where_visitors_may_have_one() {
+    let stage = signed(&format!("{VISITORS}signature = true\n")).await;
     let issued = ask(&stage, r#"{"kind":"signature","for":"user-42"}"#).await;
     let expire = issued["expire"].as_u64().unwrap().to_string();
     let fields = [("signature", issued["signature"].as_str().unwrap()), ("expire", &expire)];
@@ -48,6 +48,29 @@ async fn a_signature_lets_older_sdks_upload() {
         "Visitor from http://127.0.0.1:4000 was given an upload signature for \"user-42\", good for 5 minutes; \
          the number of files is not limited."
     );
+    let limited = stage.visit("/v1/upload-credentials", r#"{"kind":"signature","operations":3}"#).await;
+    assert_eq!(limited.problem().status, 400);
+}
+
+#[tokio::test]
+async fn a_signature_is_refused_to_visitors_and_open_to_agents() {
+    const REFUSAL: &str = "An upload signature is not open to you, since it limits neither files nor endpoints; \
+                           ask for a token, of kind \"jwt\".";
+    let (key, section) = agent("media", "uploads = \"write\"");
+    let stage = signed(&format!("{VISITORS}operations_max = 1\n{section}")).await;
+    for asked in [r#"{"kind":"signature"}"#, r#"{"kind":"signature","operations":1}"#] {
+        let reply = stage.visit("/v1/upload-credentials", asked).await;
+        let problem = reply.problem();
+        assert_eq!((problem.status, reply.kind().as_str(), problem.detail.as_str()), (403, "forbidden", REFUSAL));
+        assert_eq!(
+            stage.sentences().pop().unwrap(),
+            format!("Visitor from http://127.0.0.1:4000 asked to issue an upload credential. Refused: {REFUSAL}")
+        );
+    }
+    let authorization = bearer(&key);
+    let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
+    let reply = stage.send("POST", "/v1/upload-credentials", &headers, r#"{"kind":"signature"}"#).await;
+    assert_eq!((reply.status.as_u16(), &reply.json()["kind"]), (200, &"signature".into()), "{:?}", reply.body);
 }
 
 #[tokio::test]
@@ -99,7 +122,6 @@ async fn unreadable_wishes_are_refused() {
         (r#"{"ttl":1,"ttl":2}"#, 400),
         (r#"{"operations":0}"#, 400),
         (r#"{"kind":"magic"}"#, 400),
-        (r#"{"kind":"signature","operations":3}"#, 400),
         (r#"{"scope":["*"]}"#, 400),
         (r#"{"scope":["/from_url/"]}"#, 403),
         (&format!(r#"{{"for":"{}"}}"#, "x".repeat(65)), 400),
