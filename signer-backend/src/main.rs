@@ -68,7 +68,7 @@ fn main() -> ExitCode {
         .init();
     let done = match Arguments::parse().command {
         Command::Serve { config, listen } => start(&config, listen),
-        Command::Check { config } => policy(&config).and_then(|policy| print(&summary(&config, &policy))),
+        Command::Check { config } => policy(&config, None).and_then(|policy| print(&summary(&config, &policy))),
         Command::Keys { command: Keys::New { agent } } => print(&new_key(&agent)),
     };
     match done {
@@ -80,8 +80,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn policy(config: &Path) -> Result<Policy, String> {
-    Policy::load(config).map_err(|error| format!("{}: {error}", config.display()))
+fn policy(config: &Path, listen: Option<SocketAddr>) -> Result<Policy, String> {
+    Policy::load(config, listen).map_err(|error| format!("{}: {error}", config.display()))
 }
 
 fn print(text: &str) -> Result<(), String> {
@@ -89,10 +89,7 @@ fn print(text: &str) -> Result<(), String> {
 }
 
 fn start(config: &Path, listen: Option<SocketAddr>) -> Result<(), String> {
-    let mut policy = policy(config)?;
-    if let Some(listen) = listen {
-        policy.listen = listen;
-    }
+    let mut policy = policy(config, listen)?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| format!("the runtime cannot start: {error}"))?;
     runtime.block_on(async {
         let cannot = |what: &str| {

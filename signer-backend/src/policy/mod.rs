@@ -122,18 +122,23 @@ pub struct Sources<'a> {
 }
 
 impl Policy {
-    /// Reads and checks a policy file, and the secrets it points to.
-    pub fn load(path: &Path) -> Result<Self, PolicyError> {
+    /// Reads and checks a policy file, and the secrets it points to. `listen` counts before what the file says, and
+    /// is held to the same rules.
+    pub fn load(path: &Path, listen: Option<SocketAddr>) -> Result<Self, PolicyError> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| PolicyError::new(format!("the file cannot be read: {error}")))?;
         let directory = path.parent().unwrap_or_else(|| Path::new("."));
-        Self::parse(&text, &Sources { directory, env: &|name| std::env::var(name).ok() })
+        Self::read(&text, &Sources { directory, env: &|name| std::env::var(name).ok() }, listen)
     }
 
     /// Checks the text of a policy file.
     pub fn parse(text: &str, sources: &Sources<'_>) -> Result<Self, PolicyError> {
+        Self::read(text, sources, None)
+    }
+
+    fn read(text: &str, sources: &Sources<'_>, listen: Option<SocketAddr>) -> Result<Self, PolicyError> {
         let file: file::File = toml::from_str(text).map_err(|error| PolicyError::reading(text, &error))?;
-        Checker { text, sources }.policy(file)
+        Checker { text, sources, listen }.policy(file)
     }
 
     /// A policy for embedding, without a file: closed but for what is added to it.
@@ -172,6 +177,8 @@ impl Default for CredentialTerms {
 struct Checker<'a> {
     text: &'a str,
     sources: &'a Sources<'a>,
+    /// Where to listen, whatever the file says.
+    listen: Option<SocketAddr>,
 }
 
 impl Checker<'_> {
@@ -218,6 +225,7 @@ impl Checker<'_> {
                 .parse()
                 .map_err(|_| self.at(&listen.span(), "expected an address and a port, like \"127.0.0.1:3001\""))?;
         }
+        policy.listen = self.listen.unwrap_or(policy.listen);
         policy.public_url = server.public_url.as_ref().map(|url| self.parsed(url, Base::parse)).transpose()?;
         if let Some(most) = &server.max_connections {
             if *most.get_ref() == 0 {
@@ -241,10 +249,12 @@ impl Checker<'_> {
             ));
         }
         if !policy.agents.is_empty() && policy.public_url.is_none() && policy.listen.ip().is_unspecified() {
-            let span = server.listen.as_ref().map_or(0..0, Spanned::span);
             let sentence = "it listens on every address and cannot know by which name agents reach it; \
                 write public_url = \"https://...\" below [server], for the links in its answers";
-            return Err(self.at(&span, sentence));
+            return Err(match server.listen.as_ref().filter(|_| self.listen.is_none()) {
+                Some(listen) => self.at(&listen.span(), sentence),
+                None => PolicyError::new(sentence),
+            });
         }
         Ok(())
     }

@@ -123,6 +123,22 @@ fn a_bad_policy_does_not_start_and_says_where_it_is_bad() {
 }
 
 #[test]
+fn an_address_of_the_command_line_is_held_to_the_rules_of_the_policy() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_, section) = crate::stage::agent("media", "files = \"read\"");
+    let policy = write_policy(directory.path(), "s", "http://127.0.0.1:9/", &section);
+    assert!(run(&["check", "--config", &policy]).status.success(), "without the flag it is good");
+    // If it did start it would never end; the time limit turns that into a failure of this test.
+    let output = Command::new("timeout")
+        .args(["10", PROGRAM, "serve", "--config", &policy, "--listen", "0.0.0.0:0"])
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("policy.toml: it listens on every address and cannot know"), "{told}");
+}
+
+#[test]
 fn check_says_what_the_example_allows() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/policy.toml");
     let output = Command::new(PROGRAM)
