@@ -3,6 +3,7 @@
 use crate::stage::{PNG, Setup, Stage, VISITORS, agent, bearer, upload};
 use serde_json::Value;
 use updock_local::Config;
+use updock_types::FileUuid;
 
 async fn signed(policy: &str) -> Stage {
     let local = Config { signed_uploads: true, ..Config::default() };
@@ -107,6 +108,19 @@ async fn the_policy_comes_with_the_credential() {
     let headers = [("authorization", bearer(&key))];
     let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     assert_eq!(stage.send("GET", "/v1/upload-policy", &headers, "").await.json(), policy);
+}
+
+#[tokio::test]
+async fn the_most_files_are_told_and_not_counted() {
+    let stage = signed(&format!("{VISITORS}[uploads.policy]\nmax_files = 1\n")).await;
+    let issued = ask(&stage, "").await;
+    assert_eq!((&issued["policy"]["max_files"], &issued["operations"]), (&1.into(), &20.into()));
+    let authorization = bearer(issued["token"].as_str().unwrap());
+    for name in ["a.png", "b.png"] {
+        let reply = upload(&stage.local, &[], &[("authorization", &authorization)], name, PNG).await;
+        let file = FileUuid::parse(reply.json()["file"].as_str().unwrap()).unwrap();
+        assert_eq!(stage.confirm(file).await.status, 200);
+    }
 }
 
 #[tokio::test]
