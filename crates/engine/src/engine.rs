@@ -794,7 +794,12 @@ impl Engine {
         let Some(policy) = &self.signer_policy else { return false };
         let Some(file) = self.file(key) else { return false };
         let needs = matches!(&file.phase, Phase::Active(work) if work.needs_credential());
-        let Err(refusal) = policy.check(&file.row.name, file.size, &file.row.media_type) else { return false };
+        let counted =
+            |other: &&FileKey| self.file(**other).is_some_and(|file| !matches!(file.phase, Phase::Rejected(_)));
+        let before = || self.order.iter().take_while(|other| **other != key).filter(counted).count();
+        let count = if policy.max_files.is_some() { u32::try_from(before()).unwrap_or(u32::MAX) } else { 0 };
+        let checked = policy.check(&file.row.name, file.size, &file.row.media_type);
+        let Err(refusal) = checked.and_then(|()| policy.check_count(count)) else { return false };
         if needs {
             self.rephase(key, |_| Phase::Rejected(refusal));
         }

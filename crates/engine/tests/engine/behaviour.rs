@@ -402,3 +402,14 @@ fn a_file_that_the_server_has_lost_is_sent_again_on_retry() {
     sim.run();
     assert_eq!((done(&sim), sim.times(Endpoint::Base)), (1, 2));
 }
+
+#[test]
+fn the_signers_policy_is_held_too_before_a_file_is_sent() {
+    let mut sim = Sim::signed(|_| {});
+    sim.signer_policy = UploadPolicy { max_file_size: Some(10), max_files: Some(2), accept: Vec::new() };
+    let keys = sim.add(&[11, 5, 6, 7]);
+    sim.run();
+    assert_eq!(sim.state(keys[0]), &RowState::Rejected(Refusal::TooLarge { limit: 10 }));
+    assert_eq!(sim.state(keys[3]), &RowState::Rejected(Refusal::TooMany { limit: 2 }));
+    assert_eq!((done(&sim), sim.times(Endpoint::Base)), (2, 2));
+}

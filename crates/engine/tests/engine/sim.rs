@@ -83,6 +83,7 @@ pub(crate) struct Sim {
     pub(crate) token: u32,
     pub(crate) token_life: u64,
     pub(crate) token_operations: Option<u32>,
+    pub(crate) signer_policy: UploadPolicy,
     released: BTreeSet<FileKey>,
     sizes: BTreeMap<FileKey, u64>,
     latency: Millis,
@@ -109,6 +110,7 @@ impl Sim {
             token: 0,
             token_life: 600,
             token_operations: None,
+            signer_policy: UploadPolicy::default(),
             released: BTreeSet::new(),
             sizes: BTreeMap::new(),
             latency: Millis(20),
@@ -308,7 +310,7 @@ impl Sim {
             expires_at: 1_000_000 + second + self.token_life,
             server_time: 1_000_000 + second,
             operations: self.token_operations,
-            policy: UploadPolicy::default(),
+            policy: self.signer_policy.clone(),
         }))
     }
 
