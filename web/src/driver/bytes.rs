@@ -8,7 +8,7 @@ use std::{
     rc::{Rc, Weak},
 };
 use updock_engine::{Answer, Body, Expect, FileKey, FormField, FormValue, Reply, Request, RequestId, read_reply};
-use updock_types::fields::Fields;
+use updock_types::fields::{self, Fields};
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Blob, File, FormData, ProgressEvent, XmlHttpRequest, XmlHttpRequestResponseType};
@@ -136,8 +136,8 @@ fn end(inner: &Weak<Inner>, xhr: &XmlHttpRequest, id: RequestId, expects: &Expec
     let status = xhr.status().unwrap_or(0);
     if status != 0 {
         let body = xhr.response_text().ok().flatten().and_then(|text| Json::parse(&text));
-        let retry_after = retry_after(status, &|name| xhr.get_response_header(name).ok().flatten());
         let body = body.as_ref().map(|body| body as &dyn Fields);
+        let retry_after = retry_after(status, body, &|name| xhr.get_response_header(name).ok().flatten());
         inner.answered(id, read_reply(expects, &Reply { status, retry_after: retry_after.as_deref(), body }));
         return;
     }
@@ -155,8 +155,13 @@ fn end(inner: &Weak<Inner>, xhr: &XmlHttpRequest, id: RequestId, expects: &Expec
 }
 
 /// Pages of other origins may only read this header where the server exposes it, and asking in vain is noted in the
-/// console; so it is asked for only where it matters.
-pub(super) fn retry_after(status: u16, header: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+/// console; so it is asked for only where it matters. With `jsonerrors=1` that status stands in the body of a 200.
+pub(super) fn retry_after(
+    status: u16,
+    body: Option<&dyn Fields>,
+    header: &dyn Fn(&str) -> Option<String>,
+) -> Option<String> {
+    let status = body.and_then(fields::upload_error).map_or(status, |error| error.status_code);
     matches!(status, 429 | 503).then(|| header("retry-after")).flatten()
 }
 

@@ -84,12 +84,13 @@ async fn send(request: Request, signal: &AbortSignal) -> Option<Answer> {
     };
     let response = builder.body(body).ok()?.send().await.ok()?;
     let status = response.status();
-    let retry_after = retry_after(status, &|name| response.headers().get(name));
+    let headers = response.headers();
     // A body that breaks off is no answer; one that is no JSON is.
     let raw: web_sys::Response = response.into();
     let text = JsFuture::from(raw.text().ok()?).await.ok()?;
     let body = js_sys::JSON::parse(&text.unchecked_into::<js_sys::JsString>().as_string()?).ok().map(Json::new);
     let body = body.as_ref().map(|body| body as &dyn Fields);
+    let retry_after = retry_after(status, body, &|name| headers.get(name));
     let expects: &Expect = &request.expects;
     Some(read_reply(expects, &Reply { status, retry_after: retry_after.as_deref(), body }))
 }
