@@ -77,7 +77,7 @@ impl Driver {
         let inner = Rc::new_cyclic(|weak: &Weak<Inner>| {
             let timer = {
                 let weak = weak.clone();
-                Timer::new(Box::new(move |_| with(&weak, |inner| inner.feed(Input::Tick))))
+                Timer::new(Box::new(move |_| with(&weak, Inner::tick)))
             };
             let frame = {
                 let weak = weak.clone();
@@ -147,6 +147,11 @@ impl Driver {
         self.inner.engine.borrow().snapshot()
     }
 
+    /// Sums over the list, as of now.
+    pub fn totals(&self) -> Totals {
+        self.inner.engine.borrow().totals()
+    }
+
     /// Has it anything under way? For tests.
     pub fn flights(&self) -> usize {
         self.inner.flights.borrow().len()
@@ -186,7 +191,7 @@ fn listeners(weak: &Weak<Inner>) -> Scope {
                 with(&weak, |inner| {
                     inner.frame.ask_again();
                     // Timers of a hidden page come late: look at the clock now.
-                    inner.feed(Input::Tick);
+                    inner.tick();
                 });
             }),
         );
@@ -303,20 +308,30 @@ impl Inner {
         }
     }
 
+    /// Puts the noted progress of every transfer into the inbox. Was there any?
+    fn gather(&self) -> bool {
+        let mut inbox = self.inbox.borrow_mut();
+        let before = inbox.len();
+        for (request, flight) in &*self.flights.borrow() {
+            if let Flight::Transfer(transfer) = flight
+                && let Some(sent) = transfer.news()
+            {
+                inbox.push_back(Input::Progressed { request: *request, sent });
+            }
+        }
+        inbox.len() > before
+    }
+
+    /// Looks at the clock. Progress goes first: frames may have stopped, and a transfer that moves is not stalled.
+    fn tick(self: &Rc<Self>) {
+        self.gather();
+        self.feed(Input::Tick);
+    }
+
     /// Once a frame: what was gathered goes in, and what has changed comes out.
     fn paint(self: &Rc<Self>) {
         self.frame.begun();
-        let news: Vec<Input> = self
-            .flights
-            .borrow()
-            .iter()
-            .filter_map(|(request, flight)| match flight {
-                Flight::Transfer(transfer) => transfer.news().map(|sent| Input::Progressed { request: *request, sent }),
-                Flight::Talk(_) => None,
-            })
-            .collect();
-        if !news.is_empty() {
-            self.inbox.borrow_mut().extend(news);
+        if self.gather() {
             self.work();
         }
         let totals = {
