@@ -80,6 +80,11 @@ impl DockElement {
             .collect()
     }
 
+    /// How many files are not final, also those that still wait to go in.
+    pub fn unfinished(&self) -> u32 {
+        self.dock.unfinished()
+    }
+
     /// Opens the picker.
     pub fn choose(&self) {
         self.dock.choose();

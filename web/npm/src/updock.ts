@@ -122,6 +122,8 @@ export class UpDock extends Base {
   #internals = this.attachInternals();
   #root = this.attachShadow({ mode: 'open', delegatesFocus: true });
   #place = make('div', {});
+  /** The page's own file input, which stands in where the widget cannot be loaded. */
+  #slot = make('slot', { hidden: '' });
   #dock: DockElement | undefined;
   #generation = 0;
   #starting = false;
@@ -135,10 +137,11 @@ export class UpDock extends Base {
   constructor() {
     super();
     this.#root.adoptedStyleSheets = [style()];
-    this.#root.append(this.#place, make('slot', { hidden: '' }));
+    this.#root.append(this.#place, this.#slot);
     for (const intent of ['pointerenter', 'focusin', 'dragenter', 'touchstart']) {
       this.addEventListener(intent, () => this.#start(), { passive: true });
     }
+    this.addEventListener('change', (event) => event.target !== this && this.#takeNative());
   }
 
   connectedCallback(): void {
@@ -147,6 +150,7 @@ export class UpDock extends Base {
     this.#observer.observe(this, { childList: true });
     if (this.#dock) return; // only moved
     this.#paint();
+    this.#standIn(false);
     this.#validate();
     const idle = globalThis.requestIdleCallback ?? ((run: () => void) => setTimeout(run, 200));
     idle(() => this.isConnected && this.#start(), { timeout: 2000 });
@@ -229,6 +233,7 @@ export class UpDock extends Base {
   clear(): void {
     this.#waiting = [];
     this.remove();
+    this.#validate();
   }
 
   // Inside
@@ -273,19 +278,46 @@ export class UpDock extends Base {
       this.#waiting.push(...files);
       this.#start();
     }
+    this.#validate();
   }
 
-  /** The native input inside worked until now; from here on the widget stands for it. */
+  #natives(): HTMLInputElement[] {
+    return [...this.querySelectorAll<HTMLInputElement>(':scope > input[type=file]')];
+  }
+
+  /** The native input inside works, and submits, until the widget is really there; then the widget stands for it. */
   #takeNative(): void {
-    for (const input of this.querySelectorAll<HTMLInputElement>(':scope > input[type=file]')) {
+    if (!this.#dock) {
+      this.#validate();
+      return;
+    }
+    for (const input of this.#natives()) {
       if (input.files?.length) {
         this.#take([...input.files]);
         input.value = '';
       }
       // Else an empty file would go into the form under the same name.
       input.removeAttribute('name');
-      input.onchange = () => this.#takeNative();
     }
+  }
+
+  /** Shows the native input in place of the button, or the other way round. */
+  #standIn(native: boolean): void {
+    this.#slot.hidden = !native;
+    this.#place.hidden = native;
+  }
+
+  /** No widget: the native input does the work, also for files chosen by the button. Without one, the button stays. */
+  #fallBack(): void {
+    const [input] = this.#natives();
+    if (!input) return;
+    if (this.#waiting.length) {
+      const files = new DataTransfer();
+      for (const file of [...(input.files ?? []), ...this.#waiting.splice(0)]) files.items.add(file);
+      input.files = files.files;
+    }
+    this.#standIn(true);
+    this.#validate();
   }
 
   #start(): void {
@@ -302,9 +334,14 @@ export class UpDock extends Base {
         this.#dock.setCredentials(this.#credentials);
         if (focused) this.#dock.focus();
         if (this.#waiting.length) this.#dock.add(this.#waiting.splice(0));
+        this.#standIn(false);
+        this.#takeNative();
+        this.#validate();
       },
       (error: unknown) => {
+        if (generation !== this.#generation) return;
         this.#starting = false;
+        this.#fallBack();
         console.error('up-dock could not load its WebAssembly', error);
       },
     );
@@ -330,10 +367,15 @@ export class UpDock extends Base {
   }
 
   #validate(): void {
-    const { active, paused, failed, done } = this.#state;
-    if (active || paused) this.#invalid({ customError: true }, 'Files are still uploading.');
+    const { active, paused, failed, done, files, rejected } = this.#state;
+    const ready = files - done - failed - rejected - active - paused;
+    // Counted now: the sums are as of the last frame.
+    const left = this.#waiting.length + (this.#dock?.unfinished() ?? 0);
+    const native = !this.#dock && this.#natives().some((input) => input.files?.length);
+    if (active || paused || left > ready) this.#invalid({ customError: true }, 'Files are still uploading.');
     else if (failed) this.#invalid({ customError: true }, 'Some files were not uploaded. Retry or remove them.');
-    else if (!done && this.hasAttribute('required')) this.#invalid({ valueMissing: true }, 'Choose a file.');
+    else if (left || ready) this.#invalid({ customError: true }, 'Some files have not been uploaded yet.');
+    else if (!done && !native && this.hasAttribute('required')) this.#invalid({ valueMissing: true }, 'Choose a file.');
     else this.#internals.setValidity({});
   }
 

@@ -8,6 +8,7 @@ export class DockElement {
   command(name: string, id?: number): void;
   files(cdn: string): unknown[];
   values(): string[];
+  unfinished(): number;
   focus(): void;
   choose(): void;
   free(): void;

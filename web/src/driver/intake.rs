@@ -43,6 +43,22 @@ impl Intake {
             self.0.work();
         }
     }
+
+    /// Forgets what still waits.
+    pub fn clear(&self) {
+        self.0.waiting.borrow_mut().clear();
+        self.0.taken.replace(0);
+    }
+
+    /// How many still wait.
+    pub fn len(&self) -> u32 {
+        self.0.waiting.borrow().iter().map(js_sys::Array::length).sum::<u32>() - *self.0.taken.borrow()
+    }
+
+    /// Does none wait?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 impl Inner {

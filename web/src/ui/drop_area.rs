@@ -112,7 +112,7 @@ fn input(cx: &Scope, shared: &Rc<Shared>) -> El {
                 // A list of its own: clearing the input empties the browser's.
                 let files = Array::from(&files);
                 input.set_value("");
-                taker.add(files);
+                taker.chosen(files);
             }
         }),
     );

@@ -66,6 +66,8 @@ struct Shared {
     input: El,
     hook: Hook,
     intake: RefCell<Option<Intake>>,
+    /// Files that came before there was a usable public key.
+    early: RefCell<Vec<js_sys::Array>>,
     credentials: RefCell<Option<Function>>,
 }
 
@@ -111,6 +113,7 @@ impl Dock {
             input: El::new("input"),
             hook: Hook { on_news, shared: weak.clone() },
             intake: RefCell::default(),
+            early: RefCell::default(),
             credentials: RefCell::default(),
         });
         let weak = Rc::downgrade(&shared);
@@ -191,6 +194,18 @@ impl Dock {
         self.shared.driver.borrow().as_ref().map(|driver| driver.snapshot().rows).unwrap_or_default()
     }
 
+    /// How many files are neither done nor failed nor refused, also those that still wait to go in.
+    pub fn unfinished(&self) -> u32 {
+        let shared = &self.shared;
+        let early: u32 = shared.early.borrow().iter().map(js_sys::Array::length).sum();
+        let going_in = shared.intake.borrow().as_ref().map_or(0, Intake::len);
+        let listed = shared.driver.borrow().as_ref().map_or(0, |driver| {
+            let totals = driver.totals();
+            totals.files - totals.done - totals.failed - totals.rejected
+        });
+        early + going_in + listed
+    }
+
     /// Opens the browser's file picker; only while the page handles a person's click or key.
     pub fn choose(&self) {
         self.shared.pick(None);
@@ -243,22 +258,45 @@ impl Shared {
         driver.set_credentials(self.credentials.borrow().clone());
         self.intake.replace(Some(driver.intake()));
         self.driver.replace(Some(driver));
+        let early = self.early.take();
+        for files in early {
+            self.take(files);
+        }
     }
 
+    /// Files by drop, paste or the page: they take no other file's place, whatever the picker was opened for.
     fn add(&self, files: js_sys::Array) {
+        self.replacing.take();
+        self.take(files);
+    }
+
+    /// Files by the picker.
+    fn chosen(&self, files: js_sys::Array) {
         if let Some(key) = self.replacing.take()
             && files.length() > 0
         {
             self.command(Command::Remove(Which::One(key)));
         }
+        self.take(files);
+    }
+
+    fn take(&self, files: js_sys::Array) {
         // Cloned, not held: adding may call back in.
         let intake = self.intake.borrow().clone();
         if let Some(intake) = intake {
             intake.take(files);
+        } else {
+            self.early.borrow_mut().push(files);
         }
     }
 
     fn command(&self, command: Command) {
+        if matches!(command, Command::Remove(Which::All)) {
+            self.early.take();
+            if let Some(intake) = &*self.intake.borrow() {
+                intake.clear();
+            }
+        }
         if let Some(driver) = &*self.driver.borrow() {
             driver.command(command);
         }
