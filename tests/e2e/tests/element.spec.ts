@@ -1,3 +1,4 @@
+import type { Page } from '@playwright/test';
 import { Dock, MiB, expect, file, test } from './dock';
 
 test('moving the element in the page does not stop an upload', async ({ page }) => {
@@ -51,3 +52,42 @@ test('the widget is part of the form: its value is sent, and reset empties it', 
   await page.evaluate(() => document.querySelector('form')?.reset());
   await expect.poll(values).toEqual([]);
 });
+
+test('before the widget is there, the native input inside is part of the form; then the widget takes over', async ({ page }) => {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  await page.route('**/updock/updock_wasm_bg.wasm', async (route) => {
+    await held;
+    await route.continue();
+  });
+  const dock = await Dock.open(page, { attributes: { required: '' } });
+  const note = file('note.txt', 100);
+  await chooseNatively(page, note.path);
+  expect(await sent(page)).toEqual([note.name]);
+  expect(await page.locator('#form').evaluate((form) => (form as HTMLFormElement).checkValidity()), 'may be sent').toBe(true);
+  release();
+  const done = await dock.untilStored(note);
+  await expect.poll(() => sent(page)).toEqual([expect.stringContaining(String(done.uuid))]);
+});
+
+test('where the widget cannot be loaded, the native input inside shows and works', async ({ page }) => {
+  await page.route('**/updock/widget.js', (route) => route.abort());
+  await Dock.open(page);
+  const note = file('note.txt', 100);
+  await chooseNatively(page, note.path);
+  await page.locator('up-dock').dispatchEvent('pointerenter');
+  await expect(page.locator('up-dock > input')).toBeVisible();
+  expect(await sent(page)).toEqual([note.name]);
+});
+
+/** Puts a native input into the widget, as a page has it in its markup, and chooses by it. */
+async function chooseNatively(page: Page, path: string): Promise<void> {
+  await page.locator('up-dock').evaluate((dock) => {
+    dock.append(Object.assign(document.createElement('input'), { type: 'file', name: 'photos', multiple: true }));
+  });
+  await page.locator('up-dock > input').setInputFiles(path);
+}
+
+/** What the form would send: names of files, and values. */
+const sent = (page: Page): Promise<string[]> =>
+  page.evaluate(() => new FormData(document.querySelector('form') ?? undefined).getAll('photos').map((each) => (each instanceof File ? each.name : each)));
