@@ -25,7 +25,9 @@ let shown = '';
 const size = (bytes) => {
   const units = ['B', 'KB', 'MB', 'GB'];
   const unit = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
-  return `${(bytes / 1000 ** unit).toFixed(unit && bytes / 1000 ** unit < 100 ? 1 : 0)} ${units[unit]}`;
+  // Cut, not rounded: as the widget beside it writes sizes.
+  const tenths = Math.floor((bytes / 1000 ** unit) * 10) / 10;
+  return `${unit && tenths < 100 ? tenths.toFixed(1) : Math.floor(tenths)} ${units[unit]}`;
 };
 
 function row(file) {
