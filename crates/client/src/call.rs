@@ -95,6 +95,7 @@ mod tests {
             offset: Some(0),
             stored: Some(true),
             removed: true,
+            appdata: false,
         };
         for (call, method, target) in [
             (Call::FilesList(FilesQuery::default()), "GET", "/files/"),

@@ -13,10 +13,28 @@ fn text(name: &str, value: impl Into<String>) -> FormField {
     FormField { name: name.to_owned(), value: FormValue::Text(value.into()) }
 }
 
-fn api(id: RequestId, config: &Config, operation: OperationId, body: Body, expects: Expect) -> Request {
-    let row = operation.row();
-    let url = [config.upload_base.as_str(), row.path, "?jsonerrors=1"].concat();
-    Request { id, method: row.method, url, bearer: None, body, expects }
+/// What a request needs of a row of the operation table; read when compiled, so that the table itself stays out of the
+/// browser's download.
+struct Endpoint {
+    method: Method,
+    path: &'static str,
+}
+
+impl Endpoint {
+    const fn of(operation: OperationId) -> Self {
+        let row = operation.row();
+        Self { method: row.method, path: row.path }
+    }
+}
+
+const DIRECT: Endpoint = Endpoint::of(OperationId::UploadDirect);
+const START: Endpoint = Endpoint::of(OperationId::MultipartStart);
+const COMPLETE: Endpoint = Endpoint::of(OperationId::MultipartComplete);
+const INFO: Endpoint = Endpoint::of(OperationId::UploadInfo);
+
+fn api(id: RequestId, config: &Config, Endpoint { method, path }: Endpoint, body: Body, expects: Expect) -> Request {
+    let url = [config.upload_base.as_str(), path, "?jsonerrors=1"].concat();
+    Request { id, method, url, bearer: None, body, expects }
 }
 
 /// The fields that direct uploads and starts share.
@@ -49,7 +67,7 @@ pub(crate) fn direct(id: RequestId, config: &Config, row: &Row, credential: Opti
         value: FormValue::File { file: row.key, name: row.name.to_string(), media_type: row.media_type.to_string() },
     });
     let expects = Expect::Uploaded(FILE_FIELD.to_owned());
-    with_credential(api(id, config, OperationId::UploadDirect, Body::Form(fields), expects), credential)
+    with_credential(api(id, config, DIRECT, Body::Form(fields), expects), credential)
 }
 
 fn media_type(row: &Row) -> String {
@@ -63,7 +81,7 @@ pub(crate) fn start(id: RequestId, config: &Config, row: &Row, credential: Optio
     fields.push(text("size", row.size.to_string()));
     fields.push(text("content_type", media_type(row)));
     fields.push(text("part_size", part_size(row.size).to_string()));
-    with_credential(api(id, config, OperationId::MultipartStart, Body::Form(fields), Expect::Started), credential)
+    with_credential(api(id, config, START, Body::Form(fields), Expect::Started), credential)
 }
 
 /// A part goes straight to storage: no credential, no header but its type.
@@ -76,12 +94,12 @@ pub(crate) fn part(id: RequestId, row: &Row, url: &str, range: Range<u64>) -> Re
 /// has asked for one.
 pub(crate) fn complete(id: RequestId, config: &Config, uuid: FileUuid, credential: Option<Credential>) -> Request {
     let fields = vec![text("UPLOADCARE_PUB_KEY", config.public_key.as_str()), text("uuid", uuid.to_string())];
-    let request = api(id, config, OperationId::MultipartComplete, Body::Form(fields), Expect::Facts);
+    let request = api(id, config, COMPLETE, Body::Form(fields), Expect::Facts);
     with_credential(request, credential)
 }
 
 pub(crate) fn info(id: RequestId, config: &Config, uuid: FileUuid) -> Request {
-    let mut request = api(id, config, OperationId::UploadInfo, Body::Empty, Expect::Facts);
+    let mut request = api(id, config, INFO, Body::Empty, Expect::Facts);
     // Keys and UUIDs need no encoding; their types say so.
     request.url = [&request.url, "&pub_key=", config.public_key.as_str(), "&file_id=", &uuid.to_string()].concat();
     request

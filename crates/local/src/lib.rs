@@ -8,6 +8,7 @@ mod chance;
 mod config;
 mod content;
 mod control;
+mod events;
 mod faults;
 mod front;
 mod headers;

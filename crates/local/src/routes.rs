@@ -23,6 +23,8 @@ static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
             }
         }
     }
+    // `/webhooks/unsubscribe/` before `/webhooks/{id}/`.
+    routes.sort_by_key(|route| route.path.contains('{'));
     routes
 });
 
@@ -44,18 +46,34 @@ impl Route {
         methods.join(", ")
     }
 
-    /// Does `path` fit? Then with what stands for the parameter.
-    fn fits<'a>(&self, path: &'a str) -> Option<&'a str> {
-        let mut found = "";
+    /// Does `path` fit? Then with what stands for the parameters.
+    fn fits(&self, path: &str) -> Option<Parameters> {
+        let mut found = Vec::new();
         let (mut have, mut want) = (path.split('/'), self.path.split('/'));
         loop {
             match (have.next(), want.next()) {
-                (None, None) => return Some(found),
-                (Some(have), Some(want)) if want.starts_with('{') && !have.is_empty() => found = have,
+                (None, None) => return Some(Parameters(found)),
+                (Some(have), Some(want)) if want.starts_with('{') && !have.is_empty() => found.push(have.to_owned()),
                 (Some(have), Some(want)) if have == want => {}
                 _ => return None,
             }
         }
+    }
+}
+
+/// What stands for the `{...}` of a path, in order, still percent-encoded.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Parameters(Vec<String>);
+
+impl Parameters {
+    /// The first; empty when the path has none.
+    pub(crate) fn first(&self) -> &str {
+        self.0.first().map_or("", String::as_str)
+    }
+
+    /// The second; empty when the path has only one.
+    pub(crate) fn second(&self) -> &str {
+        self.0.get(1).map_or("", String::as_str)
     }
 }
 
@@ -65,7 +83,7 @@ pub(crate) enum Place {
     /// `/_local/...`.
     Control,
     Upload(&'static Route),
-    Rest(&'static Route, String),
+    Rest(&'static Route, Parameters),
     /// A path of the REST API without its final slash; this is the right one.
     RestWithoutSlash(String),
     /// `/<uuid>/` or `/<uuid>/<name>`: an original for GET, a part for PUT.
@@ -94,7 +112,7 @@ pub(crate) fn find(path: &str) -> Place {
     }
     let rest = |path: &str| {
         let mut fitting = routes().filter(|route| route.api == Api::Rest);
-        fitting.find_map(|route| Some((route, route.fits(path)?.to_owned())))
+        fitting.find_map(|route| Some((route, route.fits(path)?)))
     };
     if let Some((route, parameter)) = rest(path) {
         return Place::Rest(route, parameter);
@@ -115,7 +133,9 @@ mod tests {
     #[test]
     fn every_row_of_the_table_is_reached_by_its_path_and_method() {
         for operation in OPERATIONS {
-            let path = operation.path.replace("{uuid}", "17be4678-dab7-4bc7-8753-28914a22960a");
+            let file = "17be4678-dab7-4bc7-8753-28914a22960a";
+            let path = operation.path.replace("{uuid}", file).replace("{group}", &format!("{file}~2"));
+            let path = path.replace("{key}", "pet").replace("{token}", "7").replace("{id}", "7");
             let method: http::Method = operation.method.as_str().parse().unwrap();
             let found = match find(&path) {
                 Place::Upload(route) | Place::Rest(route, _) => route.operation(&method),
@@ -131,7 +151,7 @@ mod tests {
             assert!(matches!(find(path), Place::Upload(route) if route.path == "/group/"), "{path}");
         }
         assert!(matches!(find("/project"), Place::RestWithoutSlash(path) if path == "/project/"));
-        assert!(matches!(find("/files/nonexistent/"), Place::Rest(_, id) if id == "nonexistent"));
+        assert!(matches!(find("/files/nonexistent/"), Place::Rest(_, id) if id.first() == "nonexistent"));
         for path in
             ["/files//", "//files/", "/files/a/b/", "/", "", "/nope/", "/17be4678-dab7-4bc7-8753-28914a22960ax/"]
         {

@@ -84,10 +84,11 @@ pub(crate) fn file(row: &FileRow, origins: &Origins) -> rest::File {
         size: row.size,
         url: file_url(row.uuid, origins),
         uuid: row.uuid,
-        variations: None,
+        variations: (!row.variations.is_empty()).then(|| row.variations.clone()),
         content_info: Some(row.content_info.clone()),
         metadata: row.metadata.clone(),
         tags: row.tags.clone(),
+        appdata: None,
     }
 }
 

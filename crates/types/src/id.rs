@@ -249,6 +249,141 @@ impl fmt::Display for PublicKey {
 
 as_text!(PublicKey, PublicKeyError);
 
+/// A number that the service gives to things: decimal, without sign or leading zeros.
+fn decimal(text: &str) -> Option<u64> {
+    let plain =
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    if plain { text.parse().ok() } else { None }
+}
+
+/// Why a text is no number of the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a number: expected decimal digits without a leading zero")]
+pub struct NumberError;
+
+macro_rules! number {
+    ($(#[$doc:meta])* $type:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $type(pub u64);
+
+        impl $type {
+            /// Reads decimal digits.
+            pub fn parse(text: &str) -> Result<Self, NumberError> {
+                decimal(text).map(Self).ok_or(NumberError)
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = NumberError;
+            fn from_str(text: &str) -> Result<Self, NumberError> {
+                Self::parse(text)
+            }
+        }
+    };
+}
+
+number! {
+    /// Names a webhook subscription. Source: REST API v0.7, Webhooks.
+    WebhookId
+}
+
+number! {
+    /// Names a conversion job; outgrows 32 bits. Source: REST API v0.7, Conversion.
+    ConversionToken
+}
+
+/// Names a run of an add-on. Source: REST API v0.7, Add-ons.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AddonRequestId(uuid::Uuid);
+
+/// Why a text is no [`AddonRequestId`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an add-on's request id: expected a UUID")]
+pub struct AddonRequestIdError;
+
+impl AddonRequestId {
+    /// Reads the hyphenated form, in either case.
+    pub fn parse(text: &str) -> Result<Self, AddonRequestIdError> {
+        FileUuid::parse(text).map(|uuid| Self(uuid.0)).map_err(|_| AddonRequestIdError)
+    }
+
+    /// A version 4 UUID from 16 random bytes.
+    pub fn from_random_bytes(bytes: [u8; 16]) -> Self {
+        Self(FileUuid::from_random_bytes(bytes).0)
+    }
+}
+
+impl fmt::Display for AddonRequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&FileUuid(self.0), f)
+    }
+}
+
+impl fmt::Debug for AddonRequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+as_text!(AddonRequestId, AddonRequestIdError);
+
+/// A tag: 1 to 100 of `a-z 0-9 - _ .`; parsing trims and lower-cases, as the service does. Source: File tags.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Tag(String);
+
+/// Why a text is no [`Tag`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TagError {
+    /// Nothing is left after trimming, or more than 100 characters.
+    #[error("a tag has 1 to 100 characters, this one has {characters}")]
+    Length {
+        /// The length found.
+        characters: usize,
+    },
+    /// The tag holds a character outside the alphabet.
+    #[error("a tag is made of letters, digits and - _ .")]
+    Character,
+}
+
+impl Tag {
+    /// Longest tag in characters.
+    pub const MAX_LEN: usize = 100;
+    /// Most tags a file can have.
+    pub const MAX_TAGS: usize = 50;
+
+    /// Trims, lower-cases and checks.
+    pub fn parse(text: &str) -> Result<Self, TagError> {
+        let text = text.trim().to_lowercase();
+        let characters = text.chars().count();
+        if !(1..=Self::MAX_LEN).contains(&characters) {
+            return Err(TagError::Length { characters });
+        }
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
+        if text.bytes().all(allowed) { Ok(Self(text)) } else { Err(TagError::Character) }
+    }
+
+    /// The tag as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+as_text!(Tag, TagError);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,6 +420,23 @@ mod tests {
         assert_eq!(MetadataKey::parse(&"a".repeat(65)), Err(MetadataKeyError::Length { bytes: 65 }));
         assert_eq!(MetadataKey::parse("a b"), Err(MetadataKeyError::Character));
         assert!(MetadataKey::parse("-:45az_...").is_ok());
+    }
+
+    #[test]
+    fn numbers_are_plain_decimals() {
+        assert_eq!(WebhookId::parse("865715"), Ok(WebhookId(865_715)));
+        assert_eq!(ConversionToken::parse("9441362260001").unwrap().to_string(), "9441362260001");
+        for bad in ["", "-1", "+1", "01", "1.0", "1e3", " 1", "99999999999999999999"] {
+            assert_eq!(WebhookId::parse(bad), Err(NumberError), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_tag_is_normalised_before_it_is_checked() {
+        assert_eq!(Tag::parse("  Cat ").unwrap().as_str(), "cat");
+        assert_eq!(Tag::parse("  "), Err(TagError::Length { characters: 0 }));
+        assert_eq!(Tag::parse("a b"), Err(TagError::Character));
+        assert_eq!(Tag::parse(&"a".repeat(101)), Err(TagError::Length { characters: 101 }));
     }
 
     #[test]

@@ -16,8 +16,9 @@ pub mod upload;
 pub use content::{AudioStream, ColorMode, ContentInfo, GeoLocation, ImageInfo, MimeInfo, VideoInfo, VideoStream};
 pub use errors::{ErrorCode, ErrorEnvelope, UploadApiError};
 pub use id::{
-    FileUuid, FileUuidError, GroupId, GroupIdError, MetadataKey, MetadataKeyError, MetadataValue, MetadataValueError,
-    PublicKey, PublicKeyError,
+    AddonRequestId, AddonRequestIdError, ConversionToken, FileUuid, FileUuidError, GroupId, GroupIdError, MetadataKey,
+    MetadataKeyError, MetadataValue, MetadataValueError, NumberError, PublicKey, PublicKeyError, Tag, TagError,
+    WebhookId,
 };
 pub use name::sanitised_name;
 pub use operation::{Api, Area, Cost, Event, Level, Method, OPERATIONS, Operation, OperationId, Redaction, Repeat};

@@ -14,6 +14,7 @@ pub enum Method {
     Get,
     Post,
     Put,
+    Patch,
     Delete,
 }
 
@@ -24,6 +25,7 @@ impl Method {
             Self::Get => "GET",
             Self::Post => "POST",
             Self::Put => "PUT",
+            Self::Patch => "PATCH",
             Self::Delete => "DELETE",
         }
     }
@@ -162,6 +164,29 @@ pub enum Event {
     FileInfoUpdated,
 }
 
+impl Event {
+    /// Every event.
+    pub const ALL: &[Self] =
+        &[Self::FileUploaded, Self::FileStored, Self::FileDeleted, Self::FileInfected, Self::FileInfoUpdated];
+
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::FileUploaded => "file.uploaded",
+            Self::FileStored => "file.stored",
+            Self::FileDeleted => "file.deleted",
+            Self::FileInfected => "file.infected",
+            Self::FileInfoUpdated => "file.info_updated",
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// What must not reach a caller who has only read access to the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Redaction {
@@ -245,27 +270,105 @@ operations! {
         Unsafe, None, None, None, None, "start a multipart upload", "Upload API, Start multipart upload";
     MultipartComplete "uploads.multipart_complete": Upload Post "/multipart/complete/", Uploads Write,
         Unsafe, Storage, None, Some(Event::FileUploaded), None, "complete a multipart upload", "Upload API, Complete multipart upload";
+    FromUrl "uploads.from_url": Upload Post "/from_url/", Uploads Write,
+        Unsafe, Storage, None, Some(Event::FileUploaded), None, "upload a file from a URL", "Upload API, Upload from URL";
+    FromUrlStatus "uploads.from_url_status": Upload Get "/from_url/status/", Uploads Read,
+        Safe, None, None, None, None, "read how far an upload from a URL is", "Upload API, Upload from URL status";
     UploadInfo "uploads.info": Upload Get "/info/", Uploads Read,
         Safe, None, None, None, None, "read an uploaded file's facts", "Upload API, File info";
     GroupCreate "groups.create": Upload Post "/group/", Groups Write,
         Unsafe, None, Some(1000), None, None, "create a group of files", "Upload API, Create group";
     UploadGroupInfo "groups.upload_info": Upload Get "/group/info/", Groups Read,
         Safe, None, None, None, None, "read a group's facts", "Upload API, Group info";
+    ImageGenerate "conversion.image_generate": Upload Post "/derivative/image/generate/", Conversion Write,
+        Unsafe, Processing, None, Some(Event::FileUploaded), None, "generate an image from words", "Upload API, AI image derivatives";
+    ImageEdit "conversion.image_edit": Upload Post "/derivative/image/edit/", Conversion Write,
+        Unsafe, Processing, None, Some(Event::FileUploaded), None, "edit an image by words", "Upload API, AI image derivatives";
+    DerivativeStatus "conversion.derivative_status": Upload Get "/derivative/status/", Conversion Read,
+        Safe, None, None, None, None, "read how far an image derivative is", "Upload API, AI image derivatives";
     FilesList "files.list": Rest Get "/files/", Files Read,
         Safe, None, None, None, None, "list files", "REST API v0.7, List of files";
+    FilesSearch "files.search": Rest Post "/files/search/", Files Read,
+        Safe, None, None, None, None, "search files", "REST API v0.7, File search";
     FileInfo "files.info": Rest Get "/files/{uuid}/", Files Read,
         Safe, None, None, None, None, "read the facts of file", "REST API v0.7, File info";
     FileStore "files.store": Rest Put "/files/{uuid}/storage/", Files Write,
         Safe, Storage, None, Some(Event::FileStored), None, "store file", "REST API v0.7, Store file";
     FileDelete "files.delete": Rest Delete "/files/{uuid}/storage/", Files Full,
         Safe, None, None, Some(Event::FileDeleted), None, "delete file", "REST API v0.7, Delete file";
+    FilesStore "files.store_batch": Rest Put "/files/storage/", Files Write,
+        Safe, Storage, Some(100), Some(Event::FileStored), None, "store files", "REST API v0.7, Batch file storing";
+    FilesDelete "files.delete_batch": Rest Delete "/files/storage/", Files Full,
+        Safe, None, Some(100), Some(Event::FileDeleted), None, "delete files", "REST API v0.7, Batch file delete";
+    FileLocalCopy "files.local_copy": Rest Post "/files/local_copy/", Files Write,
+        Unsafe, Storage, None, Some(Event::FileUploaded), None, "copy within the project file", "REST API v0.7, Copy file to local storage";
+    FileRemoteCopy "files.remote_copy": Rest Post "/files/remote_copy/", Files Full,
+        Safe, Storage, None, None, None, "copy out to a custom storage file", "REST API v0.7, Copy file to remote storage";
+    FileTags "files.tags": Rest Get "/files/{uuid}/tags/", Files Read,
+        Safe, None, None, None, None, "read the tags of file", "REST API v0.7, File tags";
+    FileTagsReplace "files.tags_replace": Rest Put "/files/{uuid}/tags/", Files Write,
+        Safe, None, None, Some(Event::FileInfoUpdated), None, "replace the tags of file", "REST API v0.7, File tags";
+    FileTagsUpdate "files.tags_update": Rest Patch "/files/{uuid}/tags/", Files Write,
+        Safe, None, None, Some(Event::FileInfoUpdated), None, "change the tags of file", "REST API v0.7, File tags";
+    MetadataList "metadata.list": Rest Get "/files/{uuid}/metadata/", Metadata Read,
+        Safe, None, None, None, None, "read the metadata of file", "REST API v0.7, File metadata";
+    MetadataGet "metadata.get": Rest Get "/files/{uuid}/metadata/{key}/", Metadata Read,
+        Safe, None, None, None, None, "read a metadata value of file", "REST API v0.7, File metadata";
+    MetadataPut "metadata.put": Rest Put "/files/{uuid}/metadata/{key}/", Metadata Write,
+        Safe, None, None, Some(Event::FileInfoUpdated), None, "set a metadata value of file", "REST API v0.7, File metadata";
+    MetadataDelete "metadata.delete": Rest Delete "/files/{uuid}/metadata/{key}/", Metadata Write,
+        Safe, None, None, Some(Event::FileInfoUpdated), None, "delete a metadata value of file", "REST API v0.7, File metadata";
+    GroupsList "groups.list": Rest Get "/groups/", Groups Read,
+        Safe, None, None, None, None, "list groups", "REST API v0.7, List of groups";
+    GroupInfo "groups.info": Rest Get "/groups/{group}/", Groups Read,
+        Safe, None, None, None, None, "read the facts of group", "REST API v0.7, Group info";
+    GroupDelete "groups.delete": Rest Delete "/groups/{group}/", Groups Full,
+        Safe, None, None, None, None, "delete group", "REST API v0.7, Delete group";
+    DocumentInfo "conversion.document_info": Rest Get "/convert/document/{uuid}/", Conversion Read,
+        Safe, None, None, None, None, "read the formats that can be made of file", "REST API v0.7, Document info";
+    DocumentConvert "conversion.document": Rest Post "/convert/document/", Conversion Write,
+        Unsafe, Processing, None, Some(Event::FileUploaded), None, "convert documents", "REST API v0.7, Convert document";
+    DocumentStatus "conversion.document_status": Rest Get "/convert/document/status/{token}/", Conversion Read,
+        Safe, None, None, None, None, "read how far document conversion", "REST API v0.7, Document conversion job status";
+    VideoConvert "conversion.video": Rest Post "/convert/video/", Conversion Write,
+        Unsafe, Processing, None, Some(Event::FileUploaded), None, "convert videos", "REST API v0.7, Convert video";
+    VideoStatus "conversion.video_status": Rest Get "/convert/video/status/{token}/", Conversion Read,
+        Safe, None, None, None, None, "read how far video conversion", "REST API v0.7, Video conversion job status";
+    LabelsExecute "addons.labels": Rest Post "/addons/aws_rekognition_detect_labels/execute/", Addons Write,
+        Unsafe, Processing, None, Some(Event::FileInfoUpdated), None, "detect labels in file", "REST API v0.7, Add-ons";
+    LabelsStatus "addons.labels_status": Rest Get "/addons/aws_rekognition_detect_labels/execute/status/", Addons Read,
+        Safe, None, None, None, None, "read how far an add-on is: labels", "REST API v0.7, Add-ons";
+    ModerationExecute "addons.moderation": Rest Post "/addons/aws_rekognition_detect_moderation_labels/execute/", Addons Write,
+        Unsafe, Processing, None, Some(Event::FileInfoUpdated), None, "detect moderation labels in file", "REST API v0.7, Add-ons";
+    ModerationStatus "addons.moderation_status": Rest Get "/addons/aws_rekognition_detect_moderation_labels/execute/status/", Addons Read,
+        Safe, None, None, None, None, "read how far an add-on is: moderation", "REST API v0.7, Add-ons";
+    VirusScanExecute "addons.virus_scan": Rest Post "/addons/uc_clamav_virus_scan/execute/", Addons Write,
+        Unsafe, Processing, None, Some(Event::FileInfoUpdated), None, "scan for viruses file", "REST API v0.7, Add-ons";
+    VirusScanStatus "addons.virus_scan_status": Rest Get "/addons/uc_clamav_virus_scan/execute/status/", Addons Read,
+        Safe, None, None, None, None, "read how far an add-on is: virus scan", "REST API v0.7, Add-ons";
+    RemoveBgExecute "addons.remove_bg": Rest Post "/addons/remove_bg/execute/", Addons Write,
+        Unsafe, Processing, None, Some(Event::FileInfoUpdated), None, "remove the background of file", "REST API v0.7, Add-ons";
+    RemoveBgStatus "addons.remove_bg_status": Rest Get "/addons/remove_bg/execute/status/", Addons Read,
+        Safe, None, None, None, None, "read how far an add-on is: remove bg", "REST API v0.7, Add-ons";
+    WebhooksList "webhooks.list": Rest Get "/webhooks/", Webhooks Read,
+        Safe, None, None, None, SigningSecret, "list webhooks", "REST API v0.7, List of webhooks";
+    WebhookCreate "webhooks.create": Rest Post "/webhooks/", Webhooks Full,
+        Unsafe, None, None, None, SigningSecret, "create a webhook", "REST API v0.7, Create webhook";
+    WebhookUnsubscribe "webhooks.unsubscribe": Rest Delete "/webhooks/unsubscribe/", Webhooks Full,
+        Safe, None, None, None, None, "delete all webhooks of a target", "REST API v0.7, Delete webhook";
+    WebhookInfo "webhooks.info": Rest Get "/webhooks/{id}/", Webhooks Read,
+        Safe, None, None, None, SigningSecret, "read webhook", "REST API v0.7, Webhook (served, not published)";
+    WebhookUpdate "webhooks.update": Rest Put "/webhooks/{id}/", Webhooks Full,
+        Safe, None, None, None, SigningSecret, "change webhook", "REST API v0.7, Update webhook";
+    WebhookDelete "webhooks.delete": Rest Delete "/webhooks/{id}/", Webhooks Full,
+        Safe, None, None, None, None, "delete webhook", "REST API v0.7, Webhook (served, not published)";
     ProjectInfo "project.info": Rest Get "/project/", Project Read,
         Safe, None, None, None, Collaborators, "read the project's facts", "REST API v0.7, Project info";
 }
 
 impl OperationId {
     /// Its row.
-    pub fn row(self) -> &'static Operation {
+    pub const fn row(self) -> &'static Operation {
         // The table is written in the order of the enum; a test holds it.
         &OPERATIONS[self as usize]
     }
@@ -303,7 +406,10 @@ mod tests {
     #[test]
     fn a_read_changes_nothing() {
         for operation in OPERATIONS.iter().filter(|row| row.level == Level::Read) {
-            assert_eq!((operation.method, operation.event), (Method::Get, None), "{}", operation.id);
+            assert_eq!((operation.event, operation.cost), (None, Cost::None), "{}", operation.id);
+            // A search is a question with a body.
+            let asks = operation.method == Method::Get || operation.id == OperationId::FilesSearch;
+            assert!(asks, "{}", operation.id);
         }
     }
 }

@@ -4,27 +4,19 @@
 use super::{Call, Failure, json, page};
 use crate::{store::FileRow, view};
 use axum::response::Response;
-use serde::Serialize;
 use updock_types::{
     FileUuid,
     rest::{File, Page},
 };
 
-/// A file, with what add-ons found where it was asked for.
-#[derive(Serialize)]
-struct WithAppdata {
-    #[serde(flatten)]
-    file: File,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    appdata: Option<serde_json::Map<String, serde_json::Value>>,
-}
-
-fn describe(call: &Call<'_>, row: &FileRow) -> WithAppdata {
+/// The file, with what add-ons found where `include=appdata` asks for it.
+pub(super) fn describe(call: &Call<'_>, row: &FileRow) -> File {
     let query = call.parts.uri.query().unwrap_or_default();
     let mut includes = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "include");
     let wanted = includes.any(|(_, value)| value.split(',').any(|item| item.trim() == "appdata"));
-    // No add-on has run on any file yet.
-    WithAppdata { file: view::file(row, &call.origins()), appdata: wanted.then(serde_json::Map::new) }
+    let mut file = view::file(row, &call.origins());
+    file.appdata = wanted.then(|| row.appdata.clone());
+    file
 }
 
 pub(super) async fn list(call: Call<'_>) -> Result<Response, Failure> {
@@ -60,7 +52,7 @@ pub(super) async fn delete(call: Call<'_>) -> Result<Response, Failure> {
 
 /// What is no UUID names no file either: 404, not 400.
 fn file(call: &Call<'_>) -> Result<FileUuid, Failure> {
-    FileUuid::parse(call.uuid).map_err(|_| Failure::not_found())
+    FileUuid::parse(call.parameters.first()).map_err(|_| Failure::not_found())
 }
 
 fn found(call: &Call<'_>, row: Option<FileRow>) -> Result<Response, Failure> {

@@ -8,6 +8,7 @@ use crate::{
     app::App,
     body::{BodyError, BodyReader},
     origin::Origins,
+    routes::Parameters,
     store::{self, StoreError},
 };
 use axum::{body::Body, response::Response};
@@ -50,8 +51,10 @@ impl From<StoreError> for Failure {
 pub(crate) struct Call<'a> {
     pub(crate) app: &'a App,
     pub(crate) parts: &'a Parts,
-    /// What stands for `{uuid}` in the path.
-    pub(crate) uuid: &'a str,
+    /// What stands for `{uuid}` and the like in the path.
+    pub(crate) parameters: &'a Parameters,
+    /// The whole body.
+    pub(crate) body: &'a [u8],
 }
 
 impl Call<'_> {
@@ -65,11 +68,11 @@ pub(crate) async fn run(
     app: &App,
     operations: &[&'static Operation],
     parts: &Parts,
-    uuid: &str,
+    parameters: &Parameters,
     body: Body,
 ) -> Response {
     let mut body = BodyReader::new(body, app.config.body_timeout);
-    let result = answer(app, operations, parts, uuid, &mut body).await;
+    let result = answer(app, operations, parts, parameters, &mut body).await;
     body.drain().await;
     result.unwrap_or_else(|failure| refuse(&failure))
 }
@@ -78,7 +81,7 @@ async fn answer(
     app: &App,
     operations: &[&'static Operation],
     parts: &Parts,
-    uuid: &str,
+    parameters: &Parameters,
     body: &mut BodyReader,
 ) -> Result<Response, Failure> {
     check_version(&parts.headers)?;
@@ -92,20 +95,60 @@ async fn answer(
     let operation = operation.ok_or_else(|| {
         Failure::new(StatusCode::METHOD_NOT_ALLOWED, format!("Method \"{}\" not allowed.", parts.method))
     })?;
-    let call = Call { app, parts, uuid };
+    let call = Call { app, parts, parameters, body: &bytes };
     match operation.id {
         OperationId::FilesList => files::list(call).await,
         OperationId::FileInfo => files::info(call).await,
         OperationId::FileStore => files::store(call).await,
         OperationId::FileDelete => files::delete(call).await,
         OperationId::ProjectInfo => Ok(project(app)),
+        // Being built.
+        OperationId::FilesSearch
+        | OperationId::FilesStore
+        | OperationId::FilesDelete
+        | OperationId::FileLocalCopy
+        | OperationId::FileRemoteCopy
+        | OperationId::FileTags
+        | OperationId::FileTagsReplace
+        | OperationId::FileTagsUpdate
+        | OperationId::MetadataList
+        | OperationId::MetadataGet
+        | OperationId::MetadataPut
+        | OperationId::MetadataDelete
+        | OperationId::GroupsList
+        | OperationId::GroupInfo
+        | OperationId::GroupDelete => Err(Failure::not_found()),
+        OperationId::DocumentInfo
+        | OperationId::DocumentConvert
+        | OperationId::DocumentStatus
+        | OperationId::VideoConvert
+        | OperationId::VideoStatus
+        | OperationId::LabelsExecute
+        | OperationId::LabelsStatus
+        | OperationId::ModerationExecute
+        | OperationId::ModerationStatus
+        | OperationId::VirusScanExecute
+        | OperationId::VirusScanStatus
+        | OperationId::RemoveBgExecute
+        | OperationId::RemoveBgStatus => Err(Failure::not_found()),
+        OperationId::WebhooksList
+        | OperationId::WebhookCreate
+        | OperationId::WebhookUnsubscribe
+        | OperationId::WebhookInfo
+        | OperationId::WebhookUpdate
+        | OperationId::WebhookDelete => Err(Failure::not_found()),
         // The router sends only operations of this API here.
         OperationId::UploadDirect
         | OperationId::MultipartStart
         | OperationId::MultipartComplete
+        | OperationId::FromUrl
+        | OperationId::FromUrlStatus
         | OperationId::UploadInfo
         | OperationId::GroupCreate
-        | OperationId::UploadGroupInfo => Err(Failure::not_found()),
+        | OperationId::UploadGroupInfo
+        | OperationId::ImageGenerate
+        | OperationId::ImageEdit
+        | OperationId::DerivativeStatus => Err(Failure::not_found()),
     }
 }
 

@@ -3,7 +3,10 @@
 use super::{Charge, Store, StoreError, timestamp, tokens, uuid};
 use sqlx::{QueryBuilder, Row, Sqlite, Transaction, sqlite::SqliteRow};
 use std::{collections::BTreeMap, time::Duration};
-use updock_types::{ContentInfo, FileUuid, Timestamp, rest::FilesOrdering, rest::Totals};
+use updock_types::{
+    ContentInfo, FileUuid, Timestamp,
+    rest::{Appdata, FilesOrdering, Totals},
+};
 
 /// A file as it is remembered.
 #[derive(Debug, Clone)]
@@ -23,6 +26,10 @@ pub(crate) struct FileRow {
     pub(crate) content_info: ContentInfo,
     pub(crate) metadata: BTreeMap<String, String>,
     pub(crate) tags: Vec<String>,
+    /// What add-ons found.
+    pub(crate) appdata: Appdata,
+    /// Results of conversions by canonical path.
+    pub(crate) variations: BTreeMap<String, FileUuid>,
 }
 
 /// A file to be remembered; its bytes lie in its blob already.
@@ -74,7 +81,7 @@ pub(crate) struct Listed {
     pub(crate) totals: Totals,
 }
 
-const COLUMNS: &str = "SELECT uuid, original_filename, mime_type, size, etag, uploaded_at, stored_at, removed_at, ready_at, is_image, content_info, metadata, tags FROM files";
+const COLUMNS: &str = "SELECT uuid, original_filename, mime_type, size, etag, uploaded_at, stored_at, removed_at, ready_at, is_image, content_info, metadata, tags, appdata, variations FROM files";
 
 fn read(row: &SqliteRow) -> Result<FileRow, StoreError> {
     let time = |column: &str| -> Result<Option<Timestamp>, sqlx::Error> {
@@ -94,6 +101,8 @@ fn read(row: &SqliteRow) -> Result<FileRow, StoreError> {
         content_info: serde_json::from_str(row.try_get("content_info")?)?,
         metadata: serde_json::from_str(row.try_get("metadata")?)?,
         tags: serde_json::from_str(row.try_get("tags")?)?,
+        appdata: serde_json::from_str(row.try_get("appdata")?)?,
+        variations: serde_json::from_str(row.try_get("variations")?)?,
     })
 }
 

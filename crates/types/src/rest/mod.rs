@@ -1,5 +1,24 @@
 //! Objects of the REST API v0.7.
 
+mod files;
+mod jobs;
+mod search;
+mod webhooks;
+
+pub use files::{
+    Appdata, AppdataEntry, BATCH_LIMIT, Batch, Group, GroupsOrdering, GroupsQuery, Ids, LocalCopied, LocalCopy, Member,
+    RemoteCopied, RemoteCopy, Tags, TagsChange, TagsChanged,
+};
+pub use jobs::{
+    Addon, AddonExecute, AddonResult, AddonStarted, AddonState, AddonStatus, Conversion, ConversionJob,
+    ConversionResult, ConversionState, ConversionStatus, Converting, DocumentFormat, DocumentInfo, NamedFormat,
+};
+pub use search::{Between, Found, Highlight, Phrase, Search, SearchPage, SearchSort, SearchTags};
+pub use webhooks::{
+    Delivery, DeliveryHook, Initiator, InitiatorDetail, InitiatorKind, NewWebhook, PreviousValues, Unsubscribe,
+    Webhook, WebhookChange,
+};
+
 use crate::{ContentInfo, FileUuid, PublicKey, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -42,6 +61,9 @@ pub struct File {
     /// Tags; `[]` when there are none.
     #[serde(default)]
     pub tags: Vec<String>,
+    /// What add-ons found; only where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub appdata: Option<Appdata>,
 }
 
 /// One page of a cursor list, in the order the service writes it. Source: REST API v0.7, Pagination.
@@ -128,4 +150,6 @@ pub struct FilesQuery {
     pub stored: Option<bool>,
     /// Removed files instead of the others.
     pub removed: bool,
+    /// Also what add-ons found.
+    pub appdata: bool,
 }
