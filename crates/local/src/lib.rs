@@ -13,6 +13,7 @@ mod faults;
 mod front;
 mod headers;
 mod journal;
+mod make;
 mod origin;
 mod part_url;
 mod parts;

@@ -2,7 +2,7 @@
 
 use crate::{
     origin::Origins,
-    store::{self, FileRow, GroupRow},
+    store::{self, FileRow, GroupRow, Making},
 };
 use updock_types::{
     FileUuid, GroupId, VideoInfo, rest, sanitised_name,
@@ -33,7 +33,7 @@ pub(crate) fn uploaded(row: &FileRow) -> UploadedFile {
 
 /// Can the CDN serve it yet?
 pub(crate) fn is_ready(row: &FileRow) -> bool {
-    row.ready_at <= store::now()
+    row.making != Making::Conversion && row.ready_at <= store::now()
 }
 
 fn legacy(video: &VideoInfo) -> LegacyVideoInfo {
@@ -72,20 +72,21 @@ fn group_cdn_url(group: GroupId, origins: &Origins) -> String {
 /// As the REST API describes it.
 pub(crate) fn file(row: &FileRow, origins: &Origins) -> rest::File {
     let url = || format!("{}/{}/{}", origins.cdn, row.uuid, sanitised_name(&row.original_filename));
+    let whole = row.making == Making::Whole;
     rest::File {
         datetime_removed: row.removed_at,
         datetime_stored: row.stored_at,
         datetime_uploaded: row.uploaded_at,
-        is_image: Some(row.is_image),
+        is_image: whole.then_some(row.is_image),
         is_ready: is_ready(row),
         mime_type: row.mime_type.clone(),
-        original_file_url: row.removed_at.is_none().then(url),
+        original_file_url: (row.removed_at.is_none() && row.making != Making::Conversion).then(url),
         original_filename: row.original_filename.clone(),
         size: row.size,
         url: file_url(row.uuid, origins),
         uuid: row.uuid,
         variations: (!row.variations.is_empty()).then(|| row.variations.clone()),
-        content_info: Some(row.content_info.clone()),
+        content_info: whole.then(|| row.content_info.clone()),
         metadata: row.metadata.clone(),
         tags: row.tags.clone(),
         appdata: None,

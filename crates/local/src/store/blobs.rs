@@ -55,6 +55,11 @@ impl Blobs {
         self.incoming(&format!("{file}{REMADE}"))
     }
 
+    /// Where the bytes of an announced file gather; swept at the next start.
+    pub(crate) fn making(&self, file: FileUuid) -> PathBuf {
+        self.incoming(&format!("{file}.making"))
+    }
+
     fn published(&self, file: FileUuid) -> PathBuf {
         let name = file.to_string();
         self.published.join(&name[..2]).join(name)

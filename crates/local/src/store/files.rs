@@ -30,6 +30,36 @@ pub(crate) struct FileRow {
     pub(crate) appdata: Appdata,
     /// Results of conversions by canonical path.
     pub(crate) variations: BTreeMap<String, FileUuid>,
+    /// Are its bytes there?
+    pub(crate) making: Making,
+}
+
+/// Is a file whole, or announced before its bytes are there?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Making {
+    Whole,
+    /// A local copy: reported ready, with size 0.
+    Copy,
+    /// A result of a conversion or an add-on: not ready, with size 0.
+    Conversion,
+}
+
+impl Making {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Whole => "",
+            Self::Copy => "copy",
+            Self::Conversion => "conversion",
+        }
+    }
+
+    fn parse(text: &str) -> Self {
+        match text {
+            "copy" => Self::Copy,
+            "conversion" => Self::Conversion,
+            _ => Self::Whole,
+        }
+    }
 }
 
 /// A file to be remembered; its bytes lie in its blob already.
@@ -81,7 +111,7 @@ pub(crate) struct Listed {
     pub(crate) totals: Totals,
 }
 
-const COLUMNS: &str = "SELECT uuid, original_filename, mime_type, size, etag, uploaded_at, stored_at, removed_at, ready_at, is_image, content_info, metadata, tags, appdata, variations FROM files";
+const COLUMNS: &str = "SELECT uuid, original_filename, mime_type, size, etag, uploaded_at, stored_at, removed_at, ready_at, is_image, content_info, metadata, tags, appdata, variations, provisional FROM files";
 
 fn read(row: &SqliteRow) -> Result<FileRow, StoreError> {
     let time = |column: &str| -> Result<Option<Timestamp>, sqlx::Error> {
@@ -103,6 +133,7 @@ fn read(row: &SqliteRow) -> Result<FileRow, StoreError> {
         tags: serde_json::from_str(row.try_get("tags")?)?,
         appdata: serde_json::from_str(row.try_get("appdata")?)?,
         variations: serde_json::from_str(row.try_get("variations")?)?,
+        making: Making::parse(row.try_get("provisional")?),
     })
 }
 

@@ -6,11 +6,12 @@
 pub(crate) mod blobs;
 mod files;
 mod groups;
+mod making;
 mod tokens;
 mod uploads;
 
 pub(crate) use blobs::{Blobs, Sink, Spool};
-pub(crate) use files::{Cursor, FileRow, ListQuery, NewFile};
+pub(crate) use files::{Cursor, FileRow, ListQuery, Making, NewFile};
 pub(crate) use groups::{GroupRow, Member};
 pub(crate) use tokens::Charge;
 pub(crate) use uploads::{Claims, PartRow, UploadRow};
