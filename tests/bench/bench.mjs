@@ -44,10 +44,14 @@ async function widget(report, look) {
   const heapBefore = await heap(devtools);
   const wasmBefore = await page.evaluate(() => window.bench.wasmBytes());
 
+  // UPDOCK_TRACE=FILE: what the main thread did, to be opened in the browser's performance panel.
+  const trace = !look && report.widget.length === 0 && process.env.UPDOCK_TRACE;
+  if (trace) await browser.startTracing(page, { path: trace, categories: ['devtools.timeline', 'v8', 'blink.user_timing', 'disabled-by-default-v8.cpu_profiler'] });
   const [chooser] = await Promise.all([page.waitForEvent('filechooser'), button.click()]);
   await page.evaluate(() => window.bench.begin());
   await chooser.setFiles([file]);
   const end = await page.evaluate(() => window.bench.done(document.querySelector('up-dock')));
+  if (trace) await browser.stopTracing();
   const { seconds, longest, wasmPeak } = end;
   const heapAfter = await heap(devtools);
 
