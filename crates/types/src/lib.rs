@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod content;
+mod conversion;
 mod errors;
 pub mod fields;
 mod id;
@@ -14,6 +15,10 @@ mod timestamp;
 pub mod upload;
 
 pub use content::{AudioStream, ColorMode, ContentInfo, GeoLocation, ImageInfo, MimeInfo, VideoInfo, VideoStream};
+pub use conversion::{
+    ClipTime, ConversionPath, ConversionPathError, ConversionTarget, Cut, DocumentTarget, ResizeMode, Thumbs,
+    VideoFormat, VideoQuality, VideoSize, VideoTarget,
+};
 pub use errors::{ErrorCode, ErrorEnvelope, UploadApiError};
 pub use id::{
     AddonRequestId, AddonRequestIdError, ConversionToken, FileUuid, FileUuidError, GroupId, GroupIdError, MetadataKey,

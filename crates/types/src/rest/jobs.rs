@@ -167,6 +167,18 @@ pub struct AddonStatus {
     /// remove.bg only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<AddonResult>,
+    /// Why it failed, where the service says so. Sent by the service, not published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<AddonTrouble>,
+}
+
+/// Why a run of an add-on failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddonTrouble {
+    /// `unknown_foreground`, ...
+    pub code: String,
+    /// One sentence.
+    pub title: String,
 }
 
 /// Where a run of an add-on stands.

@@ -10,7 +10,7 @@ pub use files::{
     RemoteCopied, RemoteCopy, Tags, TagsChange, TagsChanged,
 };
 pub use jobs::{
-    Addon, AddonExecute, AddonResult, AddonStarted, AddonState, AddonStatus, Conversion, ConversionJob,
+    Addon, AddonExecute, AddonResult, AddonStarted, AddonState, AddonStatus, AddonTrouble, Conversion, ConversionJob,
     ConversionResult, ConversionState, ConversionStatus, Converting, DocumentFormat, DocumentInfo, NamedFormat,
 };
 pub use search::{Between, Found, Highlight, Phrase, Search, SearchPage, SearchSort, SearchTags};
