@@ -51,6 +51,7 @@ pub(crate) fn run(workspace: &Workspace, as_built: bool) -> Result<()> {
         .env("UPDOCK_CHROMIUM_FLAGS", browser::flags().join(" "))
         .env("UPDOCK_PAGE", stack.page())
         .env("UPDOCK_ROUNDS", ROUNDS)
+        .env("UPDOCK_TRACE", folder.join("trace.json"))
         .output();
     let resident = stack.local_pid().and_then(peak_resident_kib);
     runtime.block_on(stack.stop());
@@ -69,7 +70,11 @@ struct Measured {
     ready: f64,
     wasm_growth: f64,
     heap_growth: f64,
+    /// By the wall clock; tasks below 50 ms are not reported by the browser and count as 0.
     longest_task_ms: f64,
+    longest_task_bare_ms: f64,
+    /// By the processor's time.
+    longest_task_cpu_ms: f64,
 }
 
 fn report(json: &str, resident_kib: Option<f64>) -> Result<()> {
@@ -83,12 +88,18 @@ fn report(json: &str, resident_kib: Option<f64>) -> Result<()> {
         measured.widget,
         measured.bare
     );
-    println!("button ready {:.0} ms after the page began to load\n", measured.ready);
+    println!("button ready {:.0} ms after the page began to load", measured.ready);
+    println!(
+        "longest task by the wall clock, preemption included (0: below 50): widget {:.0} ms, bare page {:.0} ms\n",
+        measured.longest_task_ms, measured.longest_task_bare_ms
+    );
     let rows = [
         ("widget / bare page, wall time", widget / bare, 1.25, ""),
         ("wasm memory, growth", measured.wasm_growth / MIB, 32.0, "MiB"),
         ("JavaScript heap, growth", measured.heap_growth / MIB, 32.0, "MiB"),
-        ("longest task on the main thread", measured.longest_task_ms, 50.0, "ms"),
+        // The wall clock also counts the time in which the browser, its network process and the server had the
+        // processors: with two of them a task of 1 ms can last 60.
+        ("longest task on the main thread", measured.longest_task_cpu_ms, 50.0, "ms"),
         ("stand-in, peak resident memory", resident_kib.unwrap_or(f64::NAN) / 1024.0, 64.0, "MiB"),
     ];
     let mut over = Vec::new();
@@ -123,7 +134,7 @@ mod tests {
     #[test]
     fn a_broken_budget_is_named_and_an_unknown_figure_is_a_broken_one() {
         let json = r#"{"widget":[4.0,5.0,4.2],"bare":[4.0],"parallel":4,"partSize":5242880,"ready":80,
-            "wasmGrowth":1048576,"heapGrowth":1048576,"longestTaskMs":61}"#;
+            "wasmGrowth":1048576,"heapGrowth":1048576,"longestTaskMs":70,"longestTaskBareMs":70,"longestTaskCpuMs":61}"#;
         let error = report(json, None).unwrap_err().to_string();
         assert_eq!(error, "over budget: longest task on the main thread, stand-in, peak resident memory");
     }
