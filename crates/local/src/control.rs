@@ -5,7 +5,7 @@ use crate::{
     faults::Fault,
     headers,
     origin::Origins,
-    store::{Cursor, ListQuery},
+    store::{ListQuery, Window},
     view,
 };
 use axum::{
@@ -18,7 +18,7 @@ use axum::{
     routing::{get, post},
 };
 use serde::{Deserialize, Serialize};
-use updock_types::{FileUuid, Timestamp, rest::FilesOrdering, sanitised_name};
+use updock_types::{FileUuid, Timestamp, sanitised_name};
 
 pub(crate) fn router(app: App) -> Router {
     Router::new()
@@ -69,18 +69,12 @@ struct StoredFile {
 
 /// `GET /_local/files`: newest first, removed ones left out.
 async fn files(State(app): State<App>, Query(params): Query<FilesParams>, asked: HeaderMap) -> Response {
-    let query = ListQuery {
-        limit: params.limit.clamp(1, 1000),
-        ordering: FilesOrdering::NewestFirst,
-        cursor: Cursor::Start,
-        offset: 0,
-        stored: None,
-        removed: false,
-    };
+    let window = Window::files(params.limit.clamp(1, 1000), true);
+    let query = ListQuery { window, stored: None, removed: false };
     let origins = Origins::of(&app.config, app.address, &asked);
     match app.store.list(&query).await {
         Ok(listed) => {
-            let files = listed.files.into_iter().map(|row| StoredFile {
+            let files = listed.stretch.rows.into_iter().map(|row| StoredFile {
                 uuid: row.uuid,
                 size: row.size,
                 is_image: row.is_image,

@@ -65,6 +65,26 @@ pub(crate) fn uploaded_group(group: &GroupRow, files: &[Option<FileRow>], origin
     }
 }
 
+/// As the REST API describes it; with its files where they are given.
+pub(crate) fn group(group: &GroupRow, files: Option<&[Option<FileRow>]>, origins: &Origins) -> rest::Group {
+    let members = files.map(|files| {
+        let members = group.members.iter().zip(files);
+        let member = members.map(|(member, row)| {
+            let file = file(row.as_ref()?, origins);
+            Some(rest::Member { file, default_effects: member.effects.clone() })
+        });
+        member.collect()
+    });
+    rest::Group {
+        id: group.id,
+        datetime_created: group.created_at,
+        files_count: group.id.count(),
+        cdn_url: group_cdn_url(group.id, origins),
+        url: format!("{}/groups/{}/", origins.own, group.id),
+        files: members,
+    }
+}
+
 fn group_cdn_url(group: GroupId, origins: &Origins) -> String {
     format!("{}/{group}/", origins.cdn)
 }

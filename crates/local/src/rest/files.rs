@@ -1,61 +1,78 @@
 //! `GET /files/`, `GET /files/{uuid}/`, `PUT` and `DELETE /files/{uuid}/storage/`.
 //! Source: REST API v0.7, Files.
 
-use super::{Call, Failure, json, page};
-use crate::{store::FileRow, view};
-use axum::response::Response;
-use updock_types::{
-    FileUuid,
-    rest::{File, Page},
+use super::{
+    Call, Failure, json,
+    page::{Asked, List},
 };
+use crate::{
+    app::App,
+    events::Notice,
+    origin::Origins,
+    store::{Changed, FileRow, Keeping, ListQuery},
+    view,
+};
+use axum::response::Response;
+use updock_types::{Event, rest::File};
 
-/// The file, with what add-ons found where `include=appdata` asks for it.
-pub(super) fn describe(call: &Call<'_>, row: &FileRow) -> File {
-    let query = call.parts.uri.query().unwrap_or_default();
-    let mut includes = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "include");
-    let wanted = includes.any(|(_, value)| value.split(',').any(|item| item.trim() == "appdata"));
-    let mut file = view::file(row, &call.origins());
-    file.appdata = wanted.then(|| row.appdata.clone());
-    file
+/// How files are written in one answer.
+pub(super) struct Describe {
+    origins: Origins,
+    appdata: bool,
+}
+
+impl Describe {
+    /// As the request asks: `include=appdata` adds what add-ons found.
+    pub(super) fn of(call: &Call<'_>) -> Self {
+        let mut includes = call.query().filter(|(name, _)| name == "include");
+        let appdata = includes.any(|(_, value)| value.split(',').any(|item| item.trim() == "appdata"));
+        Self { origins: call.origins(), appdata }
+    }
+
+    pub(super) fn file(&self, row: &FileRow) -> File {
+        let mut file = view::file(row, &self.origins);
+        file.appdata = self.appdata.then(|| row.appdata.clone());
+        file
+    }
 }
 
 pub(super) async fn list(call: Call<'_>) -> Result<Response, Failure> {
-    let asked = page::Asked::parse(call.parts.uri.query().unwrap_or_default())?;
-    let listed = call.app.store.list(&asked.query).await?;
+    let asked = Asked::parse(List::Files, call.parts.uri.query().unwrap_or_default())?;
+    let query = ListQuery { window: asked.window.clone(), stored: asked.stored, removed: asked.removed };
+    let listed = call.app.store.list(&query).await?;
     let base = format!("{}/files/", call.origins().own);
-    let next = listed.files.last().filter(|_| listed.more_after);
-    let previous = listed.files.first().filter(|_| listed.more_before);
-    Ok(json(&Page {
-        next: next.map(|row| asked.next(&base, row.uploaded_at)),
-        previous: previous.map(|row| asked.previous(&base, row.uploaded_at)),
-        total: listed.total,
-        totals: Some(listed.totals),
-        per_page: asked.query.limit,
-        results: listed.files.iter().map(|row| describe(&call, row)).collect(),
-    }))
+    let counts = (listed.total, Some(listed.totals));
+    let describe = Describe::of(&call);
+    let page = asked.page(&base, &listed.stretch, counts, |row| row.uploaded_at, |row| describe.file(row));
+    Ok(json(&page))
 }
 
 pub(super) async fn info(call: Call<'_>) -> Result<Response, Failure> {
-    let row = call.app.store.file(file(&call)?).await?;
-    found(&call, row)
+    let row = call.app.store.file(call.file()?).await?.ok_or_else(Failure::not_found)?;
+    Ok(json(&Describe::of(&call).file(&row)))
 }
 
 pub(super) async fn store(call: Call<'_>) -> Result<Response, Failure> {
-    let row = call.app.store.keep_file(file(&call)?).await?;
-    found(&call, row)
+    change(call, Keeping::Store).await
 }
 
 pub(super) async fn delete(call: Call<'_>) -> Result<Response, Failure> {
-    let row = call.app.store.remove_file(file(&call)?).await?;
-    found(&call, row)
+    change(call, Keeping::Remove).await
 }
 
-/// What is no UUID names no file either: 404, not 400.
-fn file(call: &Call<'_>) -> Result<FileUuid, Failure> {
-    FileUuid::parse(call.parameters.first()).map_err(|_| Failure::not_found())
+async fn change(call: Call<'_>, keeping: Keeping) -> Result<Response, Failure> {
+    let changed = call.app.store.change_file(call.file()?, keeping).await?.ok_or_else(Failure::not_found)?;
+    tell(call.app, &changed, keeping).await;
+    Ok(json(&Describe::of(&call).file(&changed.row)))
 }
 
-fn found(call: &Call<'_>, row: Option<FileRow>) -> Result<Response, Failure> {
-    let row = row.ok_or_else(Failure::not_found)?;
-    Ok(json(&describe(call, &row)))
+/// Tells subscribers what was done, if anything was.
+pub(super) async fn tell(app: &App, changed: &Changed, keeping: Keeping) {
+    let event = match keeping {
+        Keeping::Store => Event::FileStored,
+        Keeping::Remove => Event::FileDeleted,
+    };
+    if changed.changed {
+        app.tell(Notice::by_request(event, changed.row.uuid)).await;
+    }
 }

@@ -1,8 +1,13 @@
 //! The REST API: what comes before every operation, and how answers and errors are written.
 //! Source: REST API v0.7, Authentication, Versioning, Errors.
 
+mod batch;
 mod files;
+mod groups;
+pub(crate) mod input;
+mod metadata;
 mod page;
+mod tags;
 
 use crate::{
     app::App,
@@ -14,28 +19,56 @@ use crate::{
 use axum::{body::Body, response::Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use serde::Serialize;
+use serde_json::{Value, json};
+use std::borrow::Cow;
 use updock_sign::{DATE_WINDOW_SECONDS, RestRequest, body_md5, parse_http_date, verify_rest_signature};
 use updock_types::{
-    Operation, OperationId,
-    rest::{Detail, MEDIA_TYPE, Project},
+    FileUuid, Operation, OperationId,
+    rest::{MEDIA_TYPE, Project},
 };
 
 /// Largest body of a request; the service's own limit is not published.
 const BODY_LIMIT: usize = 1024 * 1024;
 
-/// Why there is no success to answer with.
+/// Why there is no success to answer with, in one of the four envelopes of this API.
 #[derive(Debug)]
 pub(crate) struct Failure {
     status: StatusCode,
-    detail: String,
+    body: Value,
 }
 
 impl Failure {
+    /// `{"detail": "..."}`: nearly everything.
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into() }
+        Self { status, body: json!({ "detail": detail.into() }) }
     }
 
-    fn not_found() -> Self {
+    /// 400 with `{"detail": "..."}`.
+    pub(crate) fn bad(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// 400 with `{"<field>": ["..."]}`.
+    pub(crate) fn field(name: &str, text: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, body: json!({ name: [text.into()] }) }
+    }
+
+    /// 400 with `{"<field>": {"non_field_errors": ["..."]}}`: a whole object is wrong.
+    pub(crate) fn object(name: &str, text: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, body: json!({ name: { "non_field_errors": [text.into()] } }) }
+    }
+
+    /// 400 with `{"<field>": {"<inner>": ["..."]}}`.
+    pub(crate) fn nested(name: &str, inner: &str, text: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, body: json!({ name: { inner: [text.into()] } }) }
+    }
+
+    /// 400 with `{"non_field_errors": ["..."]}`: the request as a whole is wrong.
+    pub(crate) fn whole(text: impl Into<String>) -> Self {
+        Self::field("non_field_errors", text)
+    }
+
+    pub(crate) fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "Not found.")
     }
 }
@@ -58,8 +91,18 @@ pub(crate) struct Call<'a> {
 }
 
 impl Call<'_> {
-    fn origins(&self) -> Origins {
+    pub(crate) fn origins(&self) -> Origins {
         Origins::of(&self.app.config, self.app.address, &self.parts.headers)
+    }
+
+    /// The file in the path. What is no UUID names no file either: 404, not 400.
+    pub(crate) fn file(&self) -> Result<FileUuid, Failure> {
+        FileUuid::parse(self.parameters.first()).map_err(|_| Failure::not_found())
+    }
+
+    /// The query's parameters, decoded.
+    pub(crate) fn query(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        form_urlencoded::parse(self.parts.uri.query().unwrap_or_default().as_bytes())
     }
 }
 
@@ -101,23 +144,23 @@ async fn answer(
         OperationId::FileInfo => files::info(call).await,
         OperationId::FileStore => files::store(call).await,
         OperationId::FileDelete => files::delete(call).await,
+        OperationId::FilesStore => batch::store(call).await,
+        OperationId::FilesDelete => batch::delete(call).await,
+        OperationId::FileTags => tags::list(call).await,
+        OperationId::FileTagsReplace => tags::replace(call).await,
+        OperationId::FileTagsUpdate => tags::update(call).await,
+        OperationId::MetadataList => metadata::list(call).await,
+        OperationId::MetadataGet => metadata::get(call).await,
+        OperationId::MetadataPut => metadata::put(call).await,
+        OperationId::MetadataDelete => metadata::delete(call).await,
+        OperationId::GroupsList => groups::list(call).await,
+        OperationId::GroupInfo => groups::info(call).await,
+        OperationId::GroupDelete => groups::delete(call).await,
         OperationId::ProjectInfo => Ok(project(app)),
         // Being built.
-        OperationId::FilesSearch
-        | OperationId::FilesStore
-        | OperationId::FilesDelete
-        | OperationId::FileLocalCopy
-        | OperationId::FileRemoteCopy
-        | OperationId::FileTags
-        | OperationId::FileTagsReplace
-        | OperationId::FileTagsUpdate
-        | OperationId::MetadataList
-        | OperationId::MetadataGet
-        | OperationId::MetadataPut
-        | OperationId::MetadataDelete
-        | OperationId::GroupsList
-        | OperationId::GroupInfo
-        | OperationId::GroupDelete => Err(Failure::not_found()),
+        OperationId::FilesSearch | OperationId::FileLocalCopy | OperationId::FileRemoteCopy => {
+            Err(Failure::not_found())
+        }
         OperationId::DocumentInfo
         | OperationId::DocumentConvert
         | OperationId::DocumentStatus
@@ -229,15 +272,22 @@ fn check_public_key(app: &App, given: &str) -> Result<(), Failure> {
 }
 
 /// A success. Its type has no parameter: one SDK compares it for equality.
-fn json(value: &impl Serialize) -> Response {
+pub(crate) fn json(value: &impl Serialize) -> Response {
     let body = serde_json::to_vec(value).expect("wire types serialise");
     let mut response = Response::new(Body::from(body));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
     response
 }
 
+/// 204: no body, no type.
+pub(crate) fn no_content() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
 fn refuse(failure: &Failure) -> Response {
-    let mut response = json(&Detail { detail: failure.detail.clone() });
+    let mut response = json(&failure.body);
     *response.status_mut() = failure.status;
     response
 }

@@ -4,32 +4,42 @@
 use super::Failure;
 use crate::{
     percent,
-    store::{Cursor, ListQuery},
+    store::{Cursor, Stretch, Window},
 };
-use http::StatusCode;
-use updock_types::{Timestamp, rest::FilesOrdering};
+use updock_types::{
+    Timestamp,
+    rest::{Page, Totals},
+};
 
 /// A query, and how it was written: links keep the request's own parameters in their order.
 #[derive(Debug)]
 pub(super) struct Asked {
-    pub(super) query: ListQuery,
+    pub(super) window: Window,
+    /// Files only.
+    pub(super) stored: Option<bool>,
+    /// Files only.
+    pub(super) removed: bool,
     raw: Vec<(String, String)>,
+}
+
+/// What is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum List {
+    Files,
+    Groups,
 }
 
 const DEFAULT_LIMIT: u16 = 100;
 const MAX_LIMIT: u16 = 1000;
 
 impl Asked {
-    pub(super) fn parse(query: &str) -> Result<Self, Failure> {
-        let refused = |name: &str, why: &str| Failure::new(StatusCode::BAD_REQUEST, format!("`{name}` {why}."));
-        let mut asked = ListQuery {
-            limit: DEFAULT_LIMIT,
-            ordering: FilesOrdering::OldestFirst,
-            cursor: Cursor::Start,
-            offset: 0,
-            stored: None,
-            removed: false,
+    pub(super) fn parse(list: List, query: &str) -> Result<Self, Failure> {
+        let refused = |name: &str, why: &str| Failure::bad(format!("`{name}` {why}."));
+        let (field, mut window) = match list {
+            List::Files => ("datetime_uploaded", Window::files(DEFAULT_LIMIT, false)),
+            List::Groups => ("datetime_created", Window::groups(DEFAULT_LIMIT, false)),
         };
+        let (mut stored, mut removed) = (None, false);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let flag = || match &*value {
                 "true" => Ok(true),
@@ -40,22 +50,22 @@ impl Asked {
             match &*name {
                 "limit" => {
                     let limit = value.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
-                    asked.limit = limit.ok_or_else(|| refused("limit", "should be from 1 to 1000"))?;
+                    window.limit = limit.ok_or_else(|| refused("limit", "should be from 1 to 1000"))?;
                 }
                 "ordering" => {
-                    asked.ordering = match &*value {
-                        "datetime_uploaded" => FilesOrdering::OldestFirst,
-                        "-datetime_uploaded" => FilesOrdering::NewestFirst,
-                        _ => return Err(refused("ordering", "should be datetime_uploaded or -datetime_uploaded")),
-                    }
+                    window.newest_first = match value.strip_prefix('-') {
+                        Some(name) if name == field => true,
+                        None if value == field => false,
+                        _ => return Err(refused("ordering", &format!("should be {field} or -{field}"))),
+                    };
                 }
-                "from" => asked.cursor = Cursor::After(time()?),
-                "to" => asked.cursor = Cursor::Before(time()?),
+                "from" => window.cursor = Cursor::After(time()?),
+                "to" => window.cursor = Cursor::Before(time()?),
                 "offset" => {
-                    asked.offset = value.parse().map_err(|_| refused("offset", "should be a whole number"))?;
+                    window.offset = value.parse().map_err(|_| refused("offset", "should be a whole number"))?;
                 }
-                "stored" => asked.stored = Some(flag()?),
-                "removed" => asked.removed = flag()?,
+                "stored" if list == List::Files => stored = Some(flag()?),
+                "removed" if list == List::Files => removed = flag()?,
                 _ => {} // unknown parameters are ignored
             }
         }
@@ -64,16 +74,37 @@ impl Asked {
             (name.to_owned(), value.to_owned())
         };
         let raw = query.split('&').filter(|text| !text.is_empty()).map(pair).collect();
-        Ok(Self { query: asked, raw })
+        Ok(Self { window, stored, removed, raw })
+    }
+
+    /// A page as it is answered. `at` tells a row's point in time, `describe` writes it out.
+    pub(super) fn page<R, T>(
+        &self,
+        base: &str,
+        stretch: &Stretch<R>,
+        (total, totals): (i64, Option<Totals>),
+        at: impl Fn(&R) -> Timestamp,
+        describe: impl Fn(&R) -> T,
+    ) -> Page<T> {
+        let next = stretch.rows.last().filter(|_| stretch.more_after);
+        let previous = stretch.rows.first().filter(|_| stretch.more_before);
+        Page {
+            next: next.map(|row| self.next(base, at(row))),
+            previous: previous.map(|row| self.previous(base, at(row))),
+            total,
+            totals,
+            per_page: self.window.limit,
+            results: stretch.rows.iter().map(describe).collect(),
+        }
     }
 
     /// The page that starts after the row of that time.
-    pub(super) fn next(&self, base: &str, last: Timestamp) -> String {
+    fn next(&self, base: &str, last: Timestamp) -> String {
         self.link(base, ("from", "to"), last)
     }
 
     /// The page that ends before the row of that time.
-    pub(super) fn previous(&self, base: &str, first: Timestamp) -> String {
+    fn previous(&self, base: &str, first: Timestamp) -> String {
         self.link(base, ("to", "from"), first)
     }
 
@@ -119,7 +150,7 @@ mod tests {
                 "limit=1&to=2015-10-20T14%3A31%3A47.315379%2B00%3A00&offset=0&x=%7B%7D",
             ),
         ] {
-            let asked = Asked::parse(query).unwrap();
+            let asked = Asked::parse(List::Files, query).unwrap();
             assert_eq!(asked.next("http://a/files/", at), format!("http://a/files/?{next}"));
             assert_eq!(asked.previous("http://a/files/", at), format!("http://a/files/?{previous}"));
         }
@@ -138,8 +169,8 @@ mod tests {
             "stored=yes",
             "removed=1",
         ] {
-            assert!(Asked::parse(query).is_err(), "{query}");
+            assert!(Asked::parse(List::Files, query).is_err(), "{query}");
         }
-        assert!(Asked::parse("query_parameters=%7B%7D&include=total_count").is_ok());
+        assert!(Asked::parse(List::Files, "query_parameters=%7B%7D&include=total_count").is_ok());
     }
 }

@@ -80,6 +80,17 @@ impl Blobs {
         }
     }
 
+    /// Removes the blob of a file that is no more.
+    pub(crate) fn remove(&self, file: FileUuid) -> io::Result<()> {
+        for place in [self.published(file), self.remade(file), self.gathering(file)] {
+            match fs::remove_file(place) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Opens the blob of a committed file, also in the moment between commit and rename.
     pub(crate) fn read(&self, file: FileUuid) -> io::Result<File> {
         let published = self.published(file);

@@ -1,15 +1,18 @@
 //! Rows of files.
 
-use super::{Charge, Store, StoreError, timestamp, tokens, uuid};
-use sqlx::{QueryBuilder, Row, Sqlite, Transaction, sqlite::SqliteRow};
+use super::{Charge, Store, StoreError, Stretch, Window, timestamp, tokens, uuid};
+use sqlx::{
+    Row, Sqlite, Transaction,
+    sqlite::{SqliteExecutor, SqliteRow},
+};
 use std::{collections::BTreeMap, time::Duration};
 use updock_types::{
     ContentInfo, FileUuid, Timestamp,
-    rest::{Appdata, FilesOrdering, Totals},
+    rest::{Appdata, Totals},
 };
 
 /// A file as it is remembered.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FileRow {
     pub(crate) uuid: FileUuid,
     pub(crate) original_filename: String,
@@ -79,41 +82,55 @@ pub(crate) struct NewFile {
     pub(crate) tags: Vec<String>,
 }
 
+/// What is done about keeping a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keeping {
+    /// Stored, also when it was removed before; the first time of storing stays.
+    Store,
+    /// Removed; its row stays readable, the first time of removal stays.
+    Remove,
+}
+
+/// A file after something was done to it.
+#[derive(Debug)]
+pub(crate) struct Changed {
+    pub(crate) row: FileRow,
+    /// Is anything different now?
+    pub(crate) changed: bool,
+}
+
+/// A file before and after an edit; equal where the edit changed nothing.
+#[derive(Debug)]
+pub(crate) struct Edited {
+    pub(crate) before: FileRow,
+    pub(crate) after: FileRow,
+}
+
 /// What to list.
 #[derive(Debug, Clone)]
 pub(crate) struct ListQuery {
-    pub(crate) limit: u16,
-    pub(crate) ordering: FilesOrdering,
-    pub(crate) cursor: Cursor,
-    pub(crate) offset: u32,
+    pub(crate) window: Window,
     pub(crate) stored: Option<bool>,
     pub(crate) removed: bool,
-}
-
-/// Where in the list, in the requested order. Exclusive.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Cursor {
-    Start,
-    After(Timestamp),
-    /// The rows nearest before this point.
-    Before(Timestamp),
 }
 
 /// A stretch of the list.
 #[derive(Debug)]
 pub(crate) struct Listed {
-    pub(crate) files: Vec<FileRow>,
-    /// Is there anything before the first row?
-    pub(crate) more_before: bool,
-    /// Is there anything after the last row?
-    pub(crate) more_after: bool,
+    pub(crate) stretch: Stretch<FileRow>,
     pub(crate) total: i64,
     pub(crate) totals: Totals,
 }
 
-const COLUMNS: &str = "SELECT uuid, original_filename, mime_type, size, etag, uploaded_at, stored_at, removed_at, ready_at, is_image, content_info, metadata, tags, appdata, variations, provisional FROM files";
+macro_rules! columns {
+    () => {
+        "SELECT uuid, original_filename, mime_type, size, etag, uploaded_at, stored_at, removed_at, ready_at, is_image,
+                content_info, metadata, tags, appdata, variations, provisional"
+    };
+}
+pub(super) const COLUMNS: &str = columns!();
 
-fn read(row: &SqliteRow) -> Result<FileRow, StoreError> {
+pub(super) fn read(row: &SqliteRow) -> Result<FileRow, StoreError> {
     let time = |column: &str| -> Result<Option<Timestamp>, sqlx::Error> {
         Ok(row.try_get::<Option<i64>, _>(column)?.map(timestamp))
     };
@@ -149,9 +166,17 @@ impl Store {
         }
         change.commit().await?;
         for file in files {
-            self.blobs.publish(file.uuid)?;
+            self.publish(file.uuid);
         }
         Ok(())
+    }
+
+    /// Moves the blob of a committed file to where it stays. The rename only tidies: where it fails the file is
+    /// committed all the same, its blob is found where it gathered, and the next start tries again.
+    pub(super) fn publish(&self, file: FileUuid) {
+        if let Err(error) = self.blobs.publish(file) {
+            tracing::warn!(%file, %error, "could not move a blob to its place");
+        }
     }
 
     pub(super) async fn insert(
@@ -185,86 +210,99 @@ impl Store {
 
     /// The file of that UUID, removed or not.
     pub(crate) async fn file(&self, file: FileUuid) -> Result<Option<FileRow>, StoreError> {
-        let query = QueryBuilder::<Sqlite>::new(COLUMNS)
-            .push(" WHERE uuid = ")
-            .push_bind(file.to_string())
-            .build()
-            .fetch_optional(&self.read)
-            .await?;
-        query.as_ref().map(read).transpose()
+        const QUERY: &str = concat!(columns!(), " FROM files WHERE uuid = ?");
+        let row = sqlx::query(QUERY).bind(file.to_string()).fetch_optional(&self.read).await?;
+        row.as_ref().map(read).transpose()
     }
 
-    /// Stores a file, also one that was removed; the first time of storing stays. `None` where there is no such file.
-    pub(crate) async fn keep_file(&self, file: FileUuid) -> Result<Option<FileRow>, StoreError> {
-        let mut change = self.change().await?;
-        let at = self.tick();
-        sqlx::query("UPDATE files SET stored_at = coalesce(stored_at, ?), removed_at = NULL WHERE uuid = ?")
-            .bind(at)
-            .bind(file.to_string())
-            .execute(&mut *change)
-            .await?;
-        change.commit().await?;
-        self.file(file).await
+    /// Those of `files` that the project has, removed or not, oldest upload first.
+    pub(crate) async fn files(&self, files: &[FileUuid]) -> Result<Vec<FileRow>, StoreError> {
+        files_of(files, &self.read).await
     }
 
-    /// Removes a file; its row stays readable. `None` where there is no such file.
-    pub(crate) async fn remove_file(&self, file: FileUuid) -> Result<Option<FileRow>, StoreError> {
+    /// Stores or removes those of `files` that the project has. Oldest upload first; all or none.
+    pub(crate) async fn change_files(&self, files: &[FileUuid], keeping: Keeping) -> Result<Vec<Changed>, StoreError> {
         let mut change = self.change().await?;
-        let at = self.tick();
-        sqlx::query("UPDATE files SET removed_at = coalesce(removed_at, ?), stored_at = NULL WHERE uuid = ?")
-            .bind(at)
-            .bind(file.to_string())
-            .execute(&mut *change)
-            .await?;
+        let mut changed = Vec::new();
+        for file in files {
+            let at = self.tick();
+            let query = sqlx::query(match keeping {
+                Keeping::Store => {
+                    "UPDATE files SET stored_at = ?, removed_at = NULL WHERE uuid = ? AND stored_at IS NULL"
+                }
+                Keeping::Remove => {
+                    "UPDATE files SET removed_at = ?, stored_at = NULL WHERE uuid = ? AND removed_at IS NULL"
+                }
+            });
+            if query.bind(at).bind(file.to_string()).execute(&mut *change).await?.rows_affected() > 0 {
+                changed.push(*file);
+            }
+        }
+        let rows = files_of(files, &mut *change).await?;
         change.commit().await?;
-        self.file(file).await
+        Ok(rows.into_iter().map(|row| Changed { changed: changed.contains(&row.uuid), row }).collect())
+    }
+
+    /// Stores or removes one file. `None` where there is no such file.
+    pub(crate) async fn change_file(&self, file: FileUuid, keeping: Keeping) -> Result<Option<Changed>, StoreError> {
+        Ok(self.change_files(&[file], keeping).await?.pop())
+    }
+
+    /// Edits what is noted about a file: metadata, tags, application data, variations. `edit` sees the row as nobody
+    /// else can change it meanwhile, and may refuse. `None` where there is no such file.
+    pub(crate) async fn edit_file<E: From<StoreError>>(
+        &self,
+        file: FileUuid,
+        edit: impl FnOnce(&mut FileRow) -> Result<(), E>,
+    ) -> Result<Option<Edited>, E> {
+        let mut change = self.change().await?;
+        let Some(before) = files_of(&[file], &mut *change).await?.pop() else { return Ok(None) };
+        let mut after = before.clone();
+        edit(&mut after)?;
+        if before != after {
+            let text = |value: serde_json::Result<String>| value.map_err(StoreError::from);
+            sqlx::query("UPDATE files SET metadata = ?, tags = ?, appdata = ?, variations = ? WHERE uuid = ?")
+                .bind(text(serde_json::to_string(&after.metadata))?)
+                .bind(text(serde_json::to_string(&after.tags))?)
+                .bind(text(serde_json::to_string(&after.appdata))?)
+                .bind(text(serde_json::to_string(&after.variations))?)
+                .bind(file.to_string())
+                .execute(&mut *change)
+                .await
+                .map_err(StoreError::from)?;
+            change.commit().await.map_err(StoreError::from)?;
+        }
+        Ok(Some(Edited { before, after }))
+    }
+
+    /// Forgets a file for good, bytes and all; groups keep an empty place. `false` where there is no such file.
+    pub(crate) async fn purge_file(&self, file: FileUuid) -> Result<bool, StoreError> {
+        let mut change = self.change().await?;
+        let purged =
+            sqlx::query("DELETE FROM files WHERE uuid = ?").bind(file.to_string()).execute(&mut *change).await?;
+        change.commit().await?;
+        if purged.rows_affected() == 0 {
+            return Ok(false);
+        }
+        self.blobs.remove(file)?;
+        Ok(true)
     }
 
     /// One page of files. Costs the same however deep it lies.
     pub(crate) async fn list(&self, query: &ListQuery) -> Result<Listed, StoreError> {
-        let newest_first = query.ordering == FilesOrdering::NewestFirst;
-        let (after, before) = if newest_first { (" < ", " > ") } else { (" > ", " < ") };
-        let backwards = matches!(query.cursor, Cursor::Before(_));
-
-        let mut select = filtered(COLUMNS, query);
-        match query.cursor {
-            Cursor::Start => {}
-            Cursor::After(at) => {
-                select.push(" AND uploaded_at").push(after).push_bind(at.as_micros());
-            }
-            Cursor::Before(at) => {
-                select.push(" AND uploaded_at").push(before).push_bind(at.as_micros());
-            }
-        }
-        select.push(if newest_first == backwards { " ORDER BY uploaded_at" } else { " ORDER BY uploaded_at DESC" });
-        select.push(" LIMIT ").push_bind(i64::from(query.limit)).push(" OFFSET ").push_bind(i64::from(query.offset));
-        let rows = select.build().fetch_all(&self.read).await?;
-        let mut files = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        if backwards {
-            files.reverse();
-        }
-
+        let (window, source) = (&query.window, query.source());
+        let rows = window.select(COLUMNS, source).build().fetch_all(&self.read).await?;
+        let files = rows.iter().map(read).collect::<Result<_, _>>()?;
+        let stretch = window.stretch(files, |file: &FileRow| file.uploaded_at, source, &self.read).await?;
         let totals = self.totals().await?;
-        Ok(Listed {
-            more_before: self.any(query, files.first(), before).await?,
-            more_after: self.any(query, files.last(), after).await?,
-            total: match (query.removed, query.stored) {
-                (false, None) => totals.stored + totals.unstored,
-                (false, Some(true)) => totals.stored,
-                (false, Some(false)) => totals.unstored,
-                (true, None | Some(false)) => totals.removed,
-                (true, Some(true)) => 0, // removal takes away that a file was stored
-            },
-            totals,
-            files,
-        })
-    }
-
-    async fn any(&self, query: &ListQuery, from: Option<&FileRow>, side: &'static str) -> Result<bool, StoreError> {
-        let Some(from) = from else { return Ok(false) };
-        let mut exists = filtered("SELECT EXISTS (SELECT 1 FROM files", query);
-        exists.push(" AND uploaded_at").push(side).push_bind(from.uploaded_at.as_micros()).push(")");
-        Ok(exists.build_query_scalar().fetch_one(&self.read).await?)
+        let total = match (query.removed, query.stored) {
+            (false, None) => totals.stored + totals.unstored,
+            (false, Some(true)) => totals.stored,
+            (false, Some(false)) => totals.unstored,
+            (true, None | Some(false)) => totals.removed,
+            (true, Some(true)) => 0, // removal takes away that a file was stored
+        };
+        Ok(Listed { stretch, total, totals })
     }
 
     async fn totals(&self) -> Result<Totals, StoreError> {
@@ -274,14 +312,23 @@ impl Store {
     }
 }
 
-fn filtered(start: &'static str, query: &ListQuery) -> QueryBuilder<Sqlite> {
-    let mut builder = QueryBuilder::new(start);
-    builder.push(match (query.removed, query.stored) {
-        (false, None) => " WHERE removed_at IS NULL",
-        (false, Some(true)) => " WHERE state = 'stored'",
-        (false, Some(false)) => " WHERE state = 'unstored'",
-        (true, None | Some(false)) => " WHERE state = 'removed'",
-        (true, Some(true)) => " WHERE state = 'none'",
-    });
-    builder
+/// Those of `files` that are there, oldest upload first.
+async fn files_of<'a>(files: &[FileUuid], connection: impl SqliteExecutor<'a>) -> Result<Vec<FileRow>, StoreError> {
+    const QUERY: &str =
+        concat!(columns!(), " FROM files WHERE uuid IN (SELECT value FROM json_each(?)) ORDER BY uploaded_at");
+    let rows = sqlx::query(QUERY).bind(serde_json::to_string(files)?).fetch_all(connection).await?;
+    rows.iter().map(read).collect()
+}
+
+impl ListQuery {
+    /// Each of these has an index that is in the order of uploads.
+    fn source(&self) -> &'static str {
+        match (self.removed, self.stored) {
+            (false, None) => "FROM files WHERE removed_at IS NULL",
+            (false, Some(true)) => "FROM files WHERE state = 'stored'",
+            (false, Some(false)) => "FROM files WHERE state = 'unstored'",
+            (true, None | Some(false)) => "FROM files WHERE state = 'removed'",
+            (true, Some(true)) => "FROM files WHERE state = 'none'",
+        }
+    }
 }

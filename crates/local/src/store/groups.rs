@@ -1,8 +1,9 @@
 //! Rows of groups.
 
-use super::{FileRow, Store, StoreError, timestamp};
+use super::{FileRow, Store, StoreError, Stretch, Window, timestamp};
 use serde::{Deserialize, Serialize};
-use sqlx::Row;
+use sqlx::{Row, sqlite::SqliteRow};
+use std::collections::HashMap;
 use updock_types::{FileUuid, GroupId, Timestamp};
 
 /// One file of a group, with the CDN operations frozen at grouping.
@@ -62,10 +63,41 @@ impl Store {
 
     /// The files of a group in order; `None` in the place of one that is gone.
     pub(crate) async fn members(&self, group: &GroupRow) -> Result<Vec<Option<FileRow>>, StoreError> {
-        let mut files = Vec::with_capacity(group.members.len());
-        for member in &group.members {
-            files.push(self.file(member.file).await?.filter(|file| file.removed_at.is_none()));
-        }
-        Ok(files)
+        let members = self.all_members(group).await?;
+        Ok(members.into_iter().map(|row| row.filter(|row| row.removed_at.is_none())).collect())
+    }
+
+    /// The files of a group in order, removed or not; `None` in the place of one that was purged.
+    pub(crate) async fn all_members(&self, group: &GroupRow) -> Result<Vec<Option<FileRow>>, StoreError> {
+        let uuids: Vec<FileUuid> = group.members.iter().map(|member| member.file).collect();
+        let files: HashMap<FileUuid, FileRow> =
+            self.files(&uuids).await?.into_iter().map(|row| (row.uuid, row)).collect();
+        Ok(uuids.iter().map(|uuid| files.get(uuid).cloned()).collect())
+    }
+
+    /// One page of groups, without their members, and how many groups there are. Costs the same however deep it lies.
+    pub(crate) async fn list_groups(&self, window: &Window) -> Result<(Stretch<GroupRow>, i64), StoreError> {
+        let rows = window.select("SELECT id, created_at", GROUPS).build().fetch_all(&self.read).await?;
+        let group = |row: &SqliteRow| -> Result<GroupRow, StoreError> {
+            let id: &str = row.try_get("id")?;
+            let id = GroupId::parse(id).map_err(|error| sqlx::Error::Decode(error.into()))?;
+            Ok(GroupRow { id, created_at: timestamp(row.try_get("created_at")?), members: Vec::new() })
+        };
+        let groups = rows.iter().map(group).collect::<Result<_, _>>()?;
+        let stretch = window.stretch(groups, |group: &GroupRow| group.created_at, GROUPS, &self.read).await?;
+        let total = sqlx::query_scalar("SELECT files FROM totals WHERE state = 'groups'").fetch_one(&self.read).await?;
+        Ok((stretch, total))
+    }
+
+    /// Forgets a group; its files stay. `false` where there is no such group.
+    pub(crate) async fn delete_group(&self, id: GroupId) -> Result<bool, StoreError> {
+        let mut change = self.change().await?;
+        let deleted =
+            sqlx::query("DELETE FROM file_groups WHERE id = ?").bind(id.to_string()).execute(&mut *change).await?;
+        change.commit().await?;
+        Ok(deleted.rows_affected() > 0)
     }
 }
+
+/// Every group, as a [`Window`] wants it.
+const GROUPS: &str = "FROM file_groups WHERE true";

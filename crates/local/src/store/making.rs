@@ -45,7 +45,7 @@ impl Store {
         }
         fs::rename(self.blobs.making(file.uuid), self.blobs.gathering(file.uuid))?;
         change.commit().await?;
-        self.blobs.publish(file.uuid)?;
+        self.publish(file.uuid);
         Ok(true)
     }
 

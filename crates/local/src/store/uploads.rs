@@ -165,7 +165,7 @@ impl Store {
         }
         self.insert(&mut change, file).await?;
         change.commit().await?;
-        self.blobs.publish(file.uuid)?;
+        self.publish(file.uuid);
         for side in sides {
             let _ = std::fs::remove_file(self.blobs.incoming(&side));
         }
