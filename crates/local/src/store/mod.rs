@@ -9,12 +9,14 @@ mod groups;
 mod making;
 mod tokens;
 mod uploads;
+mod window;
 
 pub(crate) use blobs::{Blobs, Sink, Spool};
-pub(crate) use files::{Cursor, FileRow, ListQuery, Making, NewFile};
+pub(crate) use files::{Changed, Edited, FileRow, Keeping, ListQuery, Making, NewFile};
 pub(crate) use groups::{GroupRow, Member};
 pub(crate) use tokens::Charge;
 pub(crate) use uploads::{Claims, PartRow, UploadRow};
+pub(crate) use window::{Cursor, Stretch, Window};
 
 use sqlx::{
     ConnectOptions, Sqlite, SqlitePool, Transaction,
