@@ -18,6 +18,7 @@ mod origin;
 mod part_url;
 mod parts;
 mod percent;
+mod picture;
 mod rest;
 mod routes;
 mod server;
