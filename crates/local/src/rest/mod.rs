@@ -1,12 +1,15 @@
 //! The REST API: what comes before every operation, and how answers and errors are written.
 //! Source: REST API v0.7, Authentication, Versioning, Errors.
 
+mod addons;
 mod batch;
+mod convert;
 mod files;
 mod groups;
 pub(crate) mod input;
 mod metadata;
 mod page;
+mod search;
 mod tags;
 
 use crate::{
@@ -24,7 +27,7 @@ use std::borrow::Cow;
 use updock_sign::{DATE_WINDOW_SECONDS, RestRequest, body_md5, parse_http_date, verify_rest_signature};
 use updock_types::{
     FileUuid, Operation, OperationId,
-    rest::{MEDIA_TYPE, Project},
+    rest::{Addon, MEDIA_TYPE, Project},
 };
 
 /// Largest body of a request; the service's own limit is not published.
@@ -144,6 +147,7 @@ async fn answer(
         OperationId::FileInfo => files::info(call).await,
         OperationId::FileStore => files::store(call).await,
         OperationId::FileDelete => files::delete(call).await,
+        OperationId::FilesSearch => search::search(call).await,
         OperationId::FilesStore => batch::store(call).await,
         OperationId::FilesDelete => batch::delete(call).await,
         OperationId::FileTags => tags::list(call).await,
@@ -158,22 +162,20 @@ async fn answer(
         OperationId::GroupDelete => groups::delete(call).await,
         OperationId::ProjectInfo => Ok(project(app)),
         // Being built.
-        OperationId::FilesSearch | OperationId::FileLocalCopy | OperationId::FileRemoteCopy => {
-            Err(Failure::not_found())
-        }
-        OperationId::DocumentInfo
-        | OperationId::DocumentConvert
-        | OperationId::DocumentStatus
-        | OperationId::VideoConvert
-        | OperationId::VideoStatus
-        | OperationId::LabelsExecute
-        | OperationId::LabelsStatus
-        | OperationId::ModerationExecute
+        OperationId::FileLocalCopy | OperationId::FileRemoteCopy => Err(Failure::not_found()),
+        OperationId::DocumentInfo => convert::document_info(call).await,
+        OperationId::DocumentConvert => convert::documents(call).await,
+        OperationId::DocumentStatus => convert::document_status(call).await,
+        OperationId::VideoConvert => convert::videos(call).await,
+        OperationId::VideoStatus => convert::video_status(call).await,
+        OperationId::LabelsExecute => addons::execute(call, Addon::Labels).await,
+        OperationId::ModerationExecute => addons::execute(call, Addon::Moderation).await,
+        OperationId::VirusScanExecute => addons::execute(call, Addon::VirusScan).await,
+        OperationId::RemoveBgExecute => addons::execute(call, Addon::RemoveBg).await,
+        OperationId::LabelsStatus
         | OperationId::ModerationStatus
-        | OperationId::VirusScanExecute
         | OperationId::VirusScanStatus
-        | OperationId::RemoveBgExecute
-        | OperationId::RemoveBgStatus => Err(Failure::not_found()),
+        | OperationId::RemoveBgStatus => addons::status(call).await,
         OperationId::WebhooksList
         | OperationId::WebhookCreate
         | OperationId::WebhookUnsubscribe
@@ -276,6 +278,13 @@ pub(crate) fn json(value: &impl Serialize) -> Response {
     let body = serde_json::to_vec(value).expect("wire types serialise");
     let mut response = Response::new(Body::from(body));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+    response
+}
+
+/// A success of what starts or watches a job: recorded as plain JSON.
+pub(crate) fn plain_json(value: &impl Serialize) -> Response {
+    let mut response = json(value);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 

@@ -1,6 +1,6 @@
 //! Rows of files.
 
-use super::{Charge, Store, StoreError, Stretch, Window, timestamp, tokens, uuid};
+use super::{Charge, Store, StoreError, Stretch, Window, search, timestamp, tokens, uuid};
 use sqlx::{
     Row, Sqlite, Transaction,
     sqlite::{SqliteExecutor, SqliteRow},
@@ -188,8 +188,8 @@ impl Store {
         let ready_after = i64::try_from(file.ready_after.as_micros()).unwrap_or(i64::MAX);
         sqlx::query(
             "INSERT INTO files (uuid, original_filename, mime_type, size, etag, uploaded_at, stored_at, ready_at,
-                                is_image, content_info, metadata, tags)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                                is_image, content_info, metadata, tags, name_words)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(file.uuid.to_string())
         .bind(&file.original_filename)
@@ -203,6 +203,7 @@ impl Store {
         .bind(serde_json::to_string(&file.content_info)?)
         .bind(serde_json::to_string(&file.metadata)?)
         .bind(serde_json::to_string(&file.tags)?)
+        .bind(search::name_words(&file.original_filename))
         .execute(&mut **change)
         .await?;
         Ok(())

@@ -28,7 +28,7 @@ impl Store {
         let ready_at = self.tick().saturating_add(i64::try_from(file.ready_after.as_micros()).unwrap_or(i64::MAX));
         let filled = sqlx::query(
             "UPDATE files SET original_filename = ?, mime_type = ?, size = ?, etag = ?, is_image = ?, content_info = ?,
-                              ready_at = ?, provisional = '' WHERE uuid = ? AND provisional <> ''",
+                              name_words = ?, ready_at = ?, provisional = '' WHERE uuid = ? AND provisional <> ''",
         )
         .bind(&file.original_filename)
         .bind(&file.mime_type)
@@ -36,6 +36,7 @@ impl Store {
         .bind(&file.etag)
         .bind(file.is_image)
         .bind(serde_json::to_string(&file.content_info)?)
+        .bind(super::search::name_words(&file.original_filename))
         .bind(ready_at)
         .bind(file.uuid.to_string())
         .execute(&mut *change)

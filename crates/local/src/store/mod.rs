@@ -6,7 +6,9 @@
 pub(crate) mod blobs;
 mod files;
 mod groups;
+mod jobs;
 mod making;
+mod search;
 mod tokens;
 mod uploads;
 mod window;
@@ -14,6 +16,8 @@ mod window;
 pub(crate) use blobs::{Blobs, Sink, Spool};
 pub(crate) use files::{Changed, Edited, FileRow, Keeping, ListQuery, Making, NewFile};
 pub(crate) use groups::{GroupRow, Member};
+pub(crate) use jobs::{JobRow, JobState, Outcome, Trouble};
+pub(crate) use search::Terms;
 pub(crate) use tokens::Charge;
 pub(crate) use uploads::{Claims, PartRow, UploadRow};
 pub(crate) use window::{Cursor, Stretch, Window};
