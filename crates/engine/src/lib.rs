@@ -13,6 +13,8 @@ mod judge;
 mod parts;
 mod requests;
 mod row;
+#[cfg(feature = "simulator")]
+pub mod simulator;
 mod time;
 
 pub use action::{Action, Body, Expect, FormField, FormValue, Request, RequestId, Secret};

@@ -1,73 +1,74 @@
 //! What the engine does, told by stories in virtual time.
 
-use crate::sim::{ALL, Endpoint, Fault, MIB, Sim};
+use crate::{ALL, MIB};
+use updock_engine::simulator::{Endpoint, Fault, World};
 use updock_engine::{
     Answer, Cause, Command, CredentialSource, Failure, Input, Millis, Network, RowState, Start, Store, WaitReason,
     Which,
 };
 use updock_types::policy::{AcceptRule, Refusal, UploadPolicy};
 
-fn done(sim: &Sim) -> usize {
-    sim.rows.values().filter(|row| matches!(row.state, RowState::Done { .. })).count()
+fn done(world: &World) -> usize {
+    world.rows.values().filter(|row| matches!(row.state, RowState::Done { .. })).count()
 }
 
 #[test]
 fn a_small_file_travels_in_one_request_and_is_inspected() {
-    let mut sim = Sim::new(|_| {});
-    let keys = sim.add(&[3]);
-    sim.run();
-    assert!(matches!(sim.state(keys[0]), RowState::Done { stored: true, confirmed: false, .. }));
-    let asked: Vec<_> = sim.sent.iter().map(|sent| sent.1).collect();
+    let mut world = World::new(|_| {});
+    let keys = world.add(&[3]);
+    world.run();
+    assert!(matches!(world.state(keys[0]), RowState::Done { stored: true, confirmed: false, .. }));
+    let asked: Vec<_> = world.sent.iter().map(|sent| sent.endpoint).collect();
     assert_eq!(asked, [Endpoint::Base, Endpoint::Info]);
 }
 
 #[test]
 fn a_large_file_travels_in_parts_and_is_confirmed_by_the_signer() {
-    let mut sim = Sim::signed(|config| config.store = Store::Never);
-    let keys = sim.add(&[150 * MIB]);
-    sim.run();
-    assert!(matches!(sim.state(keys[0]), RowState::Done { confirmed: true, .. }));
-    assert_eq!(sim.times(Endpoint::Part), 30);
-    assert_eq!((sim.times(Endpoint::Credential), sim.times(Endpoint::Confirm)), (1, 1));
+    let mut world = World::signed(|config| config.store = Store::Never);
+    let keys = world.add(&[150 * MIB]);
+    world.run();
+    assert!(matches!(world.state(keys[0]), RowState::Done { confirmed: true, .. }));
+    assert_eq!(world.times(Endpoint::Part), 30);
+    assert_eq!((world.times(Endpoint::Credential), world.times(Endpoint::Confirm)), (1, 1));
 }
 
 #[test]
 fn one_credential_serves_all_files_that_wait() {
-    let mut sim = Sim::signed(|_| {});
-    sim.add(&[1; 40]);
-    sim.run();
-    assert_eq!(done(&sim), 40);
-    assert_eq!(sim.times(Endpoint::Credential), 1);
+    let mut world = World::signed(|_| {});
+    world.add(&[1; 40]);
+    world.run();
+    assert_eq!(done(&world), 40);
+    assert_eq!(world.times(Endpoint::Credential), 1);
 }
 
 #[test]
 fn a_credential_is_not_overdrawn() {
-    let mut sim = Sim::signed(|_| {});
-    sim.token_operations = Some(3);
-    sim.add(&[1; 10]);
-    sim.run();
-    assert_eq!(done(&sim), 10);
-    assert_eq!(sim.times(Endpoint::Credential), 4);
+    let mut world = World::signed(|_| {});
+    world.service.token_operations = Some(3);
+    world.add(&[1; 10]);
+    world.run();
+    assert_eq!(done(&world), 10);
+    assert_eq!(world.times(Endpoint::Credential), 4);
 }
 
 #[test]
 fn an_expired_credential_is_replaced_and_the_upload_goes_on() {
     for code in ["AccessTokenExpiredError", "OperationsLimitExceededError", "SignatureExpirationError"] {
-        let mut sim = Sim::signed(|_| {}).fault(Endpoint::Base, 1, Fault::Code(401, code));
-        sim.add(&[1]);
-        sim.run();
-        assert_eq!((done(&sim), sim.times(Endpoint::Credential)), (1, 2), "{code}");
+        let mut world = World::signed(|_| {}).fault(Endpoint::Base, 1, Fault::Code(401, code));
+        world.add(&[1]);
+        world.run();
+        assert_eq!((done(&world), world.times(Endpoint::Credential)), (1, 2), "{code}");
     }
 }
 
 #[test]
 fn a_credential_that_the_service_never_takes_is_a_failure_with_its_sentence() {
-    let mut sim = Sim::signed(|_| {}).always(Endpoint::Base, Fault::Code(403, "SignatureInvalidError"));
-    let keys = sim.add(&[1]);
-    sim.run();
+    let mut world = World::signed(|_| {}).always(Endpoint::Base, Fault::Code(403, "SignatureInvalidError"));
+    let keys = world.add(&[1]);
+    world.run();
     let detail = "A sentence.".into();
-    assert_eq!(sim.state(keys[0]), &RowState::Failed(Failure::CredentialRefused { detail }));
-    assert_eq!(sim.times(Endpoint::Base), 3);
+    assert_eq!(world.state(keys[0]), &RowState::Failed(Failure::CredentialRefused { detail }));
+    assert_eq!(world.times(Endpoint::Base), 3);
 }
 
 #[test]
@@ -78,338 +79,338 @@ fn a_signer_that_is_down_is_asked_again_and_then_said_to_be() {
         (Fault::Silence, Cause::Timeout),
         (Fault::Reset, Cause::Network),
     ] {
-        let mut sim = Sim::signed(|_| {}).always(Endpoint::Credential, fault);
-        let keys = sim.add(&[1, 30 * MIB]);
-        sim.run();
+        let mut world = World::signed(|_| {}).always(Endpoint::Credential, fault);
+        let keys = world.add(&[1, 30 * MIB]);
+        world.run();
         for key in keys {
-            assert_eq!(sim.state(key), &RowState::Failed(Failure::CredentialUnavailable { cause }), "{fault:?}");
+            assert_eq!(world.state(key), &RowState::Failed(Failure::CredentialUnavailable { cause }), "{fault:?}");
         }
-        assert!(sim.now < Millis::from_seconds(120), "{fault:?} took {:?}", sim.now);
+        assert!(world.now < Millis::from_seconds(120), "{fault:?} took {:?}", world.now);
     }
 }
 
 #[test]
 fn a_failed_file_can_be_retried_once_the_signer_is_back() {
-    let mut sim = Sim::signed(|_| {});
+    let mut world = World::signed(|_| {});
     for nth in 1..=5 {
-        sim = sim.fault(Endpoint::Credential, nth, Fault::Status(500));
+        world = world.fault(Endpoint::Credential, nth, Fault::Status(500));
     }
-    let keys = sim.add(&[1]);
-    sim.run();
-    assert!(matches!(sim.state(keys[0]), RowState::Failed(_)));
-    sim.command(Command::Retry(Which::One(keys[0])));
-    sim.run();
-    assert_eq!(done(&sim), 1);
+    let keys = world.add(&[1]);
+    world.run();
+    assert!(matches!(world.state(keys[0]), RowState::Failed(_)));
+    world.command(Command::Retry(Which::One(keys[0])));
+    world.run();
+    assert_eq!(done(&world), 1);
 }
 
 #[test]
 fn a_failed_part_is_sent_again_and_no_other() {
     for fault in [Fault::Status(500), Fault::Status(503), Fault::Reset, Fault::LostAnswer, Fault::Silence, Fault::Html]
     {
-        let mut sim = Sim::new(|_| {}).fault(Endpoint::Part, 3, fault);
-        sim.add(&[30 * MIB]);
-        sim.run();
-        assert_eq!(done(&sim), 1, "{fault:?}");
-        assert_eq!(sim.times(Endpoint::Part), 7, "{fault:?}");
+        let mut world = World::new(|_| {}).fault(Endpoint::Part, 3, fault);
+        world.add(&[30 * MIB]);
+        world.run();
+        assert_eq!(done(&world), 1, "{fault:?}");
+        assert_eq!(world.times(Endpoint::Part), 7, "{fault:?}");
     }
 }
 
 #[test]
 fn a_throttled_part_waits_as_long_as_the_service_asked() {
-    let mut sim = Sim::new(|_| {}).fault(Endpoint::Part, 2, Fault::Throttled(7));
-    let keys = sim.add(&[30 * MIB]);
-    sim.run_until(|sim| matches!(sim.rows[&keys[0]].state, RowState::Waiting(WaitReason::Throttled(_))));
-    sim.run();
-    assert_eq!(done(&sim), 1);
-    let second: Vec<_> = sim.sent.iter().filter(|sent| sent.3 == Some(1)).map(|sent| sent.0).collect();
+    let mut world = World::new(|_| {}).fault(Endpoint::Part, 2, Fault::Throttled(7));
+    let keys = world.add(&[30 * MIB]);
+    world.run_until(|world| matches!(world.rows[&keys[0]].state, RowState::Waiting(WaitReason::Throttled(_))));
+    world.run();
+    assert_eq!(done(&world), 1);
+    let second: Vec<_> = world.sent.iter().filter(|sent| sent.part == Some(1)).map(|sent| sent.at).collect();
     assert_eq!(second.len(), 2);
     assert!(second[1].since(second[0]) >= Millis(7_000));
 }
 
 #[test]
 fn a_part_url_that_expired_starts_the_upload_anew() {
-    let mut sim = Sim::new(|_| {}).fault(Endpoint::Part, 4, Fault::Status(403));
-    sim.add(&[30 * MIB]);
-    sim.run();
-    assert_eq!((done(&sim), sim.times(Endpoint::Start)), (1, 2));
+    let mut world = World::new(|_| {}).fault(Endpoint::Part, 4, Fault::Status(403));
+    world.add(&[30 * MIB]);
+    world.run();
+    assert_eq!((done(&world), world.times(Endpoint::Start)), (1, 2));
 }
 
 #[test]
 fn a_lost_answer_of_completion_is_looked_up_before_anything_is_done_twice() {
-    let mut sim = Sim::new(|_| {}).fault(Endpoint::Complete, 1, Fault::LostAnswer);
-    sim.add(&[30 * MIB]);
-    sim.run();
-    assert_eq!((done(&sim), sim.times(Endpoint::Complete), sim.times(Endpoint::Part)), (1, 1, 6));
+    let mut world = World::new(|_| {}).fault(Endpoint::Complete, 1, Fault::LostAnswer);
+    world.add(&[30 * MIB]);
+    world.run();
+    assert_eq!((done(&world), world.times(Endpoint::Complete), world.times(Endpoint::Part)), (1, 1, 6));
 
-    let mut sim = Sim::new(|_| {}).fault(Endpoint::Complete, 1, Fault::Reset);
-    sim.add(&[30 * MIB]);
-    sim.run();
-    assert_eq!((done(&sim), sim.times(Endpoint::Complete), sim.times(Endpoint::Part)), (1, 2, 6));
+    let mut world = World::new(|_| {}).fault(Endpoint::Complete, 1, Fault::Reset);
+    world.add(&[30 * MIB]);
+    world.run();
+    assert_eq!((done(&world), world.times(Endpoint::Complete), world.times(Endpoint::Part)), (1, 2, 6));
 }
 
 #[test]
 fn a_server_that_keeps_fewer_bytes_is_never_a_success() {
     for endpoint in [Endpoint::Base, Endpoint::Complete] {
         for signed in [false, true] {
-            let sim = if signed { Sim::signed(|_| {}) } else { Sim::new(|_| {}) };
-            let mut sim = sim.always(endpoint, Fault::Truncated);
+            let world = if signed { World::signed(|_| {}) } else { World::new(|_| {}) };
+            let mut world = world.always(endpoint, Fault::Truncated);
             let size = if endpoint == Endpoint::Base { 1000 } else { 30 * MIB };
-            let keys = sim.add(&[size]);
-            sim.run();
-            assert_eq!(sim.state(keys[0]), &RowState::Failed(Failure::SizeDiffers { stored: size / 2 }));
+            let keys = world.add(&[size]);
+            world.run();
+            assert_eq!(world.state(keys[0]), &RowState::Failed(Failure::SizeDiffers { stored: size / 2 }));
         }
     }
 }
 
 #[test]
 fn a_refused_key_fails_the_file_and_says_so() {
-    let mut sim = Sim::new(|_| {}).always(Endpoint::Base, Fault::Code(403, "ProjectPublicKeyInvalidError"));
-    let keys = sim.add(&[1]);
-    sim.run();
-    assert!(matches!(sim.state(keys[0]), RowState::Failed(Failure::KeyRefused { .. })));
-    assert_eq!(sim.times(Endpoint::Base), 1);
+    let mut world = World::new(|_| {}).always(Endpoint::Base, Fault::Code(403, "ProjectPublicKeyInvalidError"));
+    let keys = world.add(&[1]);
+    world.run();
+    assert!(matches!(world.state(keys[0]), RowState::Failed(Failure::KeyRefused { .. })));
+    assert_eq!(world.times(Endpoint::Base), 1);
 }
 
 #[test]
 fn a_file_that_vanished_fails_and_the_others_go_on() {
-    let mut sim = Sim::new(|_| {}).fault(Endpoint::Base, 2, Fault::Unreadable);
-    sim.add(&[1, 2, 3, 4]);
-    sim.run();
-    assert_eq!(done(&sim), 3);
-    assert_eq!(sim.rows.values().filter(|row| row.state == RowState::Failed(Failure::Unreadable)).count(), 1);
+    let mut world = World::new(|_| {}).fault(Endpoint::Base, 2, Fault::Unreadable);
+    world.add(&[1, 2, 3, 4]);
+    world.run();
+    assert_eq!(done(&world), 3);
+    assert_eq!(world.rows.values().filter(|row| row.state == RowState::Failed(Failure::Unreadable)).count(), 1);
 }
 
 #[test]
 fn a_service_that_stays_away_is_given_up_in_bounded_time() {
-    let mut sim = Sim::new(|_| {}).always(Endpoint::Base, Fault::Reset);
-    let keys = sim.add(&[1]);
-    sim.run();
-    assert_eq!(sim.state(keys[0]), &RowState::Failed(Failure::GaveUp(Cause::Network)));
-    assert!(sim.times(Endpoint::Base) <= 10);
-    assert!(sim.now < Millis::from_seconds(180));
+    let mut world = World::new(|_| {}).always(Endpoint::Base, Fault::Reset);
+    let keys = world.add(&[1]);
+    world.run();
+    assert_eq!(world.state(keys[0]), &RowState::Failed(Failure::GaveUp(Cause::Network)));
+    assert!(world.times(Endpoint::Base) <= 10);
+    assert!(world.now < Millis::from_seconds(180));
 }
 
 #[test]
 fn nothing_is_sent_while_offline_and_everything_goes_on_after() {
-    let mut sim = Sim::new(|_| {});
-    sim.network(Network::Offline);
-    let keys = sim.add(&[1, 30 * MIB]);
-    sim.run();
-    assert!(sim.sent.is_empty());
-    assert_eq!(sim.state(keys[0]), &RowState::Queued);
-    sim.network(Network::Online);
-    sim.run();
-    assert_eq!(done(&sim), 2);
+    let mut world = World::new(|_| {});
+    world.network(Network::Offline);
+    let keys = world.add(&[1, 30 * MIB]);
+    world.run();
+    assert!(world.sent.is_empty());
+    assert_eq!(world.state(keys[0]), &RowState::Queued);
+    world.network(Network::Online);
+    world.run();
+    assert_eq!(done(&world), 2);
 }
 
 #[test]
 fn losing_the_network_costs_no_attempt() {
-    let mut sim = Sim::new(|_| {});
+    let mut world = World::new(|_| {});
     for nth in 1..=30 {
-        sim = sim.fault(Endpoint::Part, nth, Fault::Reset);
+        world = world.fault(Endpoint::Part, nth, Fault::Reset);
     }
-    let keys = sim.add(&[30 * MIB]);
-    sim.run_until(|sim| sim.times(Endpoint::Start) == 1);
+    let keys = world.add(&[30 * MIB]);
+    world.run_until(|world| world.times(Endpoint::Start) == 1);
     for _ in 0..7 {
-        sim.network(Network::Offline);
-        while sim.in_flight_of(keys[0]) > 0 && sim.step() {}
-        assert_eq!(sim.state(keys[0]), &RowState::Waiting(WaitReason::Offline));
-        sim.network(Network::Online);
+        world.network(Network::Offline);
+        while world.in_flight_of(keys[0]) > 0 && world.step() {}
+        assert_eq!(world.state(keys[0]), &RowState::Waiting(WaitReason::Offline));
+        world.network(Network::Online);
     }
-    sim.run();
-    assert_eq!(done(&sim), 1);
+    world.run();
+    assert_eq!(done(&world), 1);
 }
 
 #[test]
 fn a_cancelled_file_sends_nothing_more_and_can_be_taken_up() {
-    let mut sim = Sim::new(|_| {});
-    let keys = sim.add(&[60 * MIB]);
-    sim.run_until(|sim| sim.times(Endpoint::Part) == 5);
-    sim.command(Command::Cancel(Which::One(keys[0])));
-    assert_eq!(sim.in_flight_of(keys[0]), 0);
-    assert_eq!(sim.state(keys[0]), &RowState::Failed(Failure::Cancelled));
-    let sent = sim.sent.len();
-    sim.run();
-    assert_eq!(sim.sent.len(), sent);
-    sim.command(Command::Retry(ALL));
-    sim.run();
-    assert_eq!(done(&sim), 1);
-    assert_eq!(sim.times(Endpoint::Start), 1, "finished parts are kept");
-    assert_eq!(sim.times(Endpoint::Part), 12);
+    let mut world = World::new(|_| {});
+    let keys = world.add(&[60 * MIB]);
+    world.run_until(|world| world.times(Endpoint::Part) == 5);
+    world.command(Command::Cancel(Which::One(keys[0])));
+    assert_eq!(world.in_flight_of(keys[0]), 0);
+    assert_eq!(world.state(keys[0]), &RowState::Failed(Failure::Cancelled));
+    let sent = world.sent.len();
+    world.run();
+    assert_eq!(world.sent.len(), sent);
+    world.command(Command::Retry(ALL));
+    world.run();
+    assert_eq!(done(&world), 1);
+    assert_eq!(world.times(Endpoint::Start), 1, "finished parts are kept");
+    assert_eq!(world.times(Endpoint::Part), 12);
 }
 
 #[test]
 fn a_paused_file_does_not_send_finished_parts_again() {
-    let mut sim = Sim::new(|_| {});
-    let keys = sim.add(&[60 * MIB]);
-    sim.run_until(|sim| sim.times(Endpoint::Part) == 5);
-    sim.command(Command::Pause(ALL));
-    assert_eq!(sim.state(keys[0]), &RowState::Paused);
-    assert_eq!(sim.in_flight_of(keys[0]), 0);
-    sim.run();
-    sim.command(Command::Resume(ALL));
-    sim.run();
-    assert_eq!((done(&sim), sim.times(Endpoint::Part)), (1, 12));
+    let mut world = World::new(|_| {});
+    let keys = world.add(&[60 * MIB]);
+    world.run_until(|world| world.times(Endpoint::Part) == 5);
+    world.command(Command::Pause(ALL));
+    assert_eq!(world.state(keys[0]), &RowState::Paused);
+    assert_eq!(world.in_flight_of(keys[0]), 0);
+    world.run();
+    world.command(Command::Resume(ALL));
+    world.run();
+    assert_eq!((done(&world), world.times(Endpoint::Part)), (1, 12));
 }
 
 #[test]
 fn a_removed_file_leaves_and_is_released() {
-    let mut sim = Sim::new(|_| {});
-    let keys = sim.add(&[60 * MIB, 5]);
-    sim.run_until(|sim| sim.times(Endpoint::Part) == 2);
-    sim.command(Command::Remove(Which::One(keys[0])));
-    assert_eq!(sim.state(keys[0]), &RowState::Removed);
-    assert_eq!(sim.engine.snapshot().rows.len(), 1);
-    sim.run();
-    assert_eq!(done(&sim), 1);
-    sim.command(Command::Remove(ALL));
-    assert!(sim.engine.snapshot().rows.is_empty());
-    assert_eq!(sim.engine.totals().files, 0);
+    let mut world = World::new(|_| {});
+    let keys = world.add(&[60 * MIB, 5]);
+    world.run_until(|world| world.times(Endpoint::Part) == 2);
+    world.command(Command::Remove(Which::One(keys[0])));
+    assert_eq!(world.state(keys[0]), &RowState::Removed);
+    assert_eq!(world.engine.snapshot().rows.len(), 1);
+    world.run();
+    assert_eq!(done(&world), 1);
+    world.command(Command::Remove(ALL));
+    assert!(world.engine.snapshot().rows.is_empty());
+    assert_eq!(world.engine.totals().files, 0);
 }
 
 #[test]
 fn the_policy_is_held_before_anything_is_sent() {
-    let mut sim = Sim::new(|config| {
+    let mut world = World::new(|config| {
         config.policy =
             UploadPolicy { max_file_size: Some(10), max_files: Some(2), accept: AcceptRule::parse_list("image/*") };
     });
-    let keys = sim.add(&[11, 0, 5, 6, 7]);
-    sim.run();
-    assert_eq!(sim.state(keys[0]), &RowState::Rejected(Refusal::TooLarge { limit: 10 }));
-    assert_eq!(sim.state(keys[1]), &RowState::Rejected(Refusal::Empty));
-    assert_eq!(sim.state(keys[4]), &RowState::Rejected(Refusal::TooMany { limit: 2 }));
-    assert_eq!((done(&sim), sim.times(Endpoint::Base)), (2, 2));
+    let keys = world.add(&[11, 0, 5, 6, 7]);
+    world.run();
+    assert_eq!(world.state(keys[0]), &RowState::Rejected(Refusal::TooLarge { limit: 10 }));
+    assert_eq!(world.state(keys[1]), &RowState::Rejected(Refusal::Empty));
+    assert_eq!(world.state(keys[4]), &RowState::Rejected(Refusal::TooMany { limit: 2 }));
+    assert_eq!((done(&world), world.times(Endpoint::Base)), (2, 2));
 }
 
 #[test]
 fn a_list_that_waits_for_a_command_sends_nothing_before_it() {
-    let mut sim = Sim::new(|config| config.start = Start::OnCommand);
-    let keys = sim.add(&[1, 2]);
-    sim.run();
-    assert_eq!(sim.state(keys[0]), &RowState::Ready);
-    sim.command(Command::Start(Which::One(keys[1])));
-    sim.run();
-    assert_eq!((done(&sim), sim.times(Endpoint::Base)), (1, 1));
+    let mut world = World::new(|config| config.start = Start::OnCommand);
+    let keys = world.add(&[1, 2]);
+    world.run();
+    assert_eq!(world.state(keys[0]), &RowState::Ready);
+    world.command(Command::Start(Which::One(keys[1])));
+    world.run();
+    assert_eq!((done(&world), world.times(Endpoint::Base)), (1, 1));
 }
 
 #[test]
 fn a_page_function_can_give_credentials() {
-    let mut sim = Sim::new(|config| config.credentials = CredentialSource::Page);
-    sim.add(&[1, 2]);
-    sim.run();
-    assert_eq!((done(&sim), sim.token), (2, 1));
+    let mut world = World::new(|config| config.credentials = CredentialSource::Page);
+    world.add(&[1, 2]);
+    world.run();
+    assert_eq!((done(&world), world.service.token), (2, 1));
 }
 
 #[test]
 fn a_long_file_leaves_room_for_small_ones() {
-    let mut sim = Sim::new(|_| {});
-    sim.add(&[600 * MIB, 1, 1, 1]);
-    sim.run_until(|sim| done(sim) == 3);
-    assert!(sim.times(Endpoint::Part) < 40, "small files waited for {} parts", sim.times(Endpoint::Part));
+    let mut world = World::new(|_| {});
+    world.add(&[600 * MIB, 1, 1, 1]);
+    world.run_until(|world| done(world) == 3);
+    assert!(world.times(Endpoint::Part) < 40, "small files waited for {} parts", world.times(Endpoint::Part));
 }
 
 #[test]
 fn ten_thousand_files_are_taken_at_once() {
-    let mut sim = Sim::new(|_| {});
-    sim.add(&vec![0; 10_001]);
-    assert_eq!(sim.engine.totals().rejected, 10_001);
-    sim.add(&[]);
-    assert!(sim.all_final());
+    let mut world = World::new(|_| {});
+    world.add(&vec![0; 10_001]);
+    assert_eq!(world.engine.totals().rejected, 10_001);
+    world.add(&[]);
+    assert!(world.all_final());
 }
 
 #[test]
 fn an_answer_nobody_waits_for_changes_nothing() {
-    let mut sim = Sim::new(|_| {});
-    let keys = sim.add(&[1]);
-    sim.run();
-    let before = sim.engine.snapshot();
+    let mut world = World::new(|_| {});
+    let keys = world.add(&[1]);
+    world.run();
+    let before = world.engine.snapshot();
     let request = updock_engine::RequestId(1);
-    sim.input(Input::Answered { request, answer: Answer::Unreachable });
-    sim.input(Input::Progressed { request, sent: 9 });
+    world.input(Input::Answered { request, answer: Answer::Unreachable });
+    world.input(Input::Progressed { request, sent: 9 });
     for command in
         [Command::Pause(ALL), Command::Retry(ALL), Command::Cancel(ALL), Command::Start(ALL), Command::Resume(ALL)]
     {
-        sim.command(command);
+        world.command(command);
     }
-    assert_eq!(sim.engine.snapshot(), before);
-    sim.command(Command::Remove(Which::One(keys[0])));
-    sim.command(Command::Remove(Which::One(keys[0])));
-    sim.command(Command::Cancel(Which::One(updock_engine::FileKey(77))));
+    assert_eq!(world.engine.snapshot(), before);
+    world.command(Command::Remove(Which::One(keys[0])));
+    world.command(Command::Remove(Which::One(keys[0])));
+    world.command(Command::Cancel(Which::One(updock_engine::FileKey(77))));
 }
 
 #[test]
 fn a_long_upload_survives_more_throttling_than_one_part_may_meet() {
-    let mut sim = Sim::new(|_| {});
+    let mut world = World::new(|_| {});
     for nth in (1..=60).step_by(2) {
-        sim = sim.fault(Endpoint::Part, nth, Fault::Throttled(1));
+        world = world.fault(Endpoint::Part, nth, Fault::Throttled(1));
     }
-    sim.add(&[300 * MIB]);
-    sim.run();
-    assert_eq!(done(&sim), 1);
+    world.add(&[300 * MIB]);
+    world.run();
+    assert_eq!(done(&world), 1);
 }
 
 #[test]
 fn a_file_that_was_throttled_for_good_can_be_retried() {
-    let mut sim = Sim::new(|_| {});
+    let mut world = World::new(|_| {});
     for nth in 1..=25 {
-        sim = sim.fault(Endpoint::Part, nth, Fault::Throttled(1));
+        world = world.fault(Endpoint::Part, nth, Fault::Throttled(1));
     }
-    let keys = sim.add(&[30 * MIB]);
-    sim.run();
-    assert_eq!(sim.state(keys[0]), &RowState::Failed(Failure::Throttled));
-    sim.command(Command::Retry(ALL));
-    sim.run();
-    assert_eq!(done(&sim), 1);
+    let keys = world.add(&[30 * MIB]);
+    world.run();
+    assert_eq!(world.state(keys[0]), &RowState::Failed(Failure::Throttled));
+    world.command(Command::Retry(ALL));
+    world.run();
+    assert_eq!(done(&world), 1);
 }
 
 #[test]
 fn a_credential_that_is_dead_on_arrival_is_not_asked_for_for_ever() {
     for (life, operations) in [(0, None), (600, Some(0))] {
-        let mut sim = Sim::signed(|_| {});
-        (sim.token_life, sim.token_operations) = (life, operations);
-        let keys = sim.add(&[1]);
-        sim.run();
+        let mut world = World::signed(|_| {});
+        (world.service.token_life, world.service.token_operations) = (life, operations);
+        let keys = world.add(&[1]);
+        world.run();
         let cause = Cause::Nonsense;
-        assert_eq!(sim.state(keys[0]), &RowState::Failed(Failure::CredentialUnavailable { cause }));
-        assert_eq!(sim.times(Endpoint::Credential), 5);
+        assert_eq!(world.state(keys[0]), &RowState::Failed(Failure::CredentialUnavailable { cause }));
+        assert_eq!(world.times(Endpoint::Credential), 5);
     }
 }
 
 #[test]
 fn a_renewed_credential_at_the_start_does_not_make_completion_need_one() {
-    let mut sim = Sim::signed(|_| {}).fault(Endpoint::Start, 1, Fault::Code(401, "AccessTokenExpiredError"));
-    sim.token_operations = Some(1);
-    sim.add(&[30 * MIB]);
-    sim.run();
-    assert_eq!((done(&sim), sim.times(Endpoint::Credential)), (1, 2));
+    let mut world = World::signed(|_| {}).fault(Endpoint::Start, 1, Fault::Code(401, "AccessTokenExpiredError"));
+    world.service.token_operations = Some(1);
+    world.add(&[30 * MIB]);
+    world.run();
+    assert_eq!((done(&world), world.times(Endpoint::Credential)), (1, 2));
 }
 
 #[test]
 fn completion_takes_a_credential_once_the_service_asks_for_one() {
-    let mut sim = Sim::signed(|_| {}).fault(Endpoint::Complete, 1, Fault::Code(400, "SignatureRequiredError"));
-    sim.add(&[30 * MIB]);
-    sim.run();
-    assert_eq!((done(&sim), sim.times(Endpoint::Complete)), (1, 2));
+    let mut world = World::signed(|_| {}).fault(Endpoint::Complete, 1, Fault::Code(400, "SignatureRequiredError"));
+    world.add(&[30 * MIB]);
+    world.run();
+    assert_eq!((done(&world), world.times(Endpoint::Complete)), (1, 2));
 }
 
 #[test]
 fn a_file_that_the_server_has_lost_is_sent_again_on_retry() {
-    let mut sim = Sim::signed(|_| {}).fault(Endpoint::Confirm, 1, Fault::Status(404));
-    let keys = sim.add(&[1]);
-    sim.run();
-    assert_eq!(sim.state(keys[0]), &RowState::Failed(Failure::Lost));
-    sim.command(Command::Retry(ALL));
-    sim.run();
-    assert_eq!((done(&sim), sim.times(Endpoint::Base)), (1, 2));
+    let mut world = World::signed(|_| {}).fault(Endpoint::Confirm, 1, Fault::Status(404));
+    let keys = world.add(&[1]);
+    world.run();
+    assert_eq!(world.state(keys[0]), &RowState::Failed(Failure::Lost));
+    world.command(Command::Retry(ALL));
+    world.run();
+    assert_eq!((done(&world), world.times(Endpoint::Base)), (1, 2));
 }
 
 #[test]
 fn the_signers_policy_is_held_too_before_a_file_is_sent() {
-    let mut sim = Sim::signed(|_| {});
-    sim.signer_policy = UploadPolicy { max_file_size: Some(10), max_files: Some(2), accept: Vec::new() };
-    let keys = sim.add(&[11, 5, 6, 7]);
-    sim.run();
-    assert_eq!(sim.state(keys[0]), &RowState::Rejected(Refusal::TooLarge { limit: 10 }));
-    assert_eq!(sim.state(keys[3]), &RowState::Rejected(Refusal::TooMany { limit: 2 }));
-    assert_eq!((done(&sim), sim.times(Endpoint::Base)), (2, 2));
+    let mut world = World::signed(|_| {});
+    world.service.signer_policy = UploadPolicy { max_file_size: Some(10), max_files: Some(2), accept: Vec::new() };
+    let keys = world.add(&[11, 5, 6, 7]);
+    world.run();
+    assert_eq!(world.state(keys[0]), &RowState::Rejected(Refusal::TooLarge { limit: 10 }));
+    assert_eq!(world.state(keys[3]), &RowState::Rejected(Refusal::TooMany { limit: 2 }));
+    assert_eq!((done(&world), world.times(Endpoint::Base)), (2, 2));
 }

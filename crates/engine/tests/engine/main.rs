@@ -1,7 +1,11 @@
 //! The engine, tested in virtual time through its public interface.
 #![forbid(unsafe_code)]
-#![expect(clippy::unwrap_used, reason = "helpers of tests, where a panic is the failure")]
 
 mod behaviour;
 mod promises;
-mod sim;
+
+use updock_engine::Which;
+
+pub(crate) const MIB: u64 = 1024 * 1024;
+/// For all files.
+pub(crate) const ALL: Which = Which::All;

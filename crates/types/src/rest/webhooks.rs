@@ -5,13 +5,11 @@ use crate::{Event, FileUuid, PublicKey, Timestamp, WebhookId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A subscription as the REST API describes it. `Debug` leaves the secret out.
+/// A subscription as the REST API describes it, in the order the service writes its members. `Debug` leaves the secret out.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Webhook {
     /// Names it.
     pub id: WebhookId,
-    /// The project's number.
-    pub project: u64,
     /// When it was made.
     pub created: Timestamp,
     /// When it was last changed.
@@ -20,6 +18,8 @@ pub struct Webhook {
     pub event: String,
     /// Where it is told.
     pub target_url: String,
+    /// The project's number.
+    pub project: u64,
     /// Is anything sent?
     pub is_active: bool,
     /// Version of the payload: `0.7`, ...
@@ -162,7 +162,6 @@ pub struct DeliveryHook {
 
 /// What was there before a change; null: there was nothing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[expect(clippy::option_option, reason = "absent and null mean different things on this wire")]
 pub struct PreviousValues {
     /// All application data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
