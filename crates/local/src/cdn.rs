@@ -1,167 +1,187 @@
-//! The CDN's originals: `/<uuid>/` and `/<uuid>/<any name>`, whole or in ranges.
-//! Source: Uploadcare CDN, originals; RFC 9110, range requests.
+//! The CDN: originals, images made to measure, facts of images, and groups.
+//!
+//! A path is read whole before anything else happens, so that a mistake in it is told at once and costs nothing. What
+//! is computed is computed on blocking threads, a few at a time, and kept by the [`Workshop`].
+//! Sources: Uploadcare URL API; RFC 9110.
+
+mod answer;
+mod cache;
+mod group;
+mod operations;
+mod original;
+mod transform;
+mod workshop;
+
+pub(crate) use operations::Request;
+pub(crate) use workshop::Workshop;
 
 use crate::{
     app::App,
     store::{FileRow, StoreError},
     view,
 };
-use axum::{body::Body, response::Response};
-use bytes::Bytes;
-use futures_util::stream;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
-use std::{
-    fs::File,
-    io::{self, Read, Seek, SeekFrom},
-    ops::Range,
-};
-use updock_types::{FileUuid, sanitised_name};
+use answer::{not_found, set, text};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode, header, request::Parts};
+use operations::Operation;
+use serde_json::json;
+use transform::Output;
+use updock_types::{FileUuid, GroupId};
 
-/// Bytes read from disk at a time.
-const CHUNK: usize = 256 * 1024;
-
-/// Serves the original of a file.
-pub(crate) async fn serve(app: &App, file: FileUuid, parts: &Parts) -> Response {
-    match original(app, file, parts).await {
-        Ok(Some(response)) => response,
-        Ok(None) => text(StatusCode::NOT_FOUND, "File is not found."),
-        Err(error) => {
-            tracing::error!(%error, "could not serve an original");
-            text(StatusCode::INTERNAL_SERVER_ERROR, "Internal error.")
-        }
-    }
-}
-
-/// What the CDN does not do, or not yet.
-pub(crate) fn unsupported() -> Response {
-    text(StatusCode::BAD_REQUEST, "This stand-in serves originals only; CDN operations are not available.")
-}
-
-fn text(status: StatusCode, body: &'static str) -> Response {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    response
-}
-
-async fn original(app: &App, file: FileUuid, parts: &Parts) -> Result<Option<Response>, StoreError> {
-    let row = app.store.file(file).await?;
-    let Some(row) = row.filter(|row| row.removed_at.is_none() && view::is_ready(row)) else { return Ok(None) };
-    let etag = format!("\"{}\"", row.etag);
-    if none_match(&parts.headers, &etag) {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        set(&mut response, header::ETAG, &etag);
-        return Ok(Some(response));
-    }
-    let (status, range) = match wanted(&parts.headers, &etag, row.size) {
-        Wanted::Whole => (StatusCode::OK, 0..row.size),
-        Wanted::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
-        Wanted::Impossible => {
-            let mut response = text(StatusCode::RANGE_NOT_SATISFIABLE, "");
-            set(&mut response, header::CONTENT_RANGE, &format!("bytes */{}", row.size));
-            return Ok(Some(response));
-        }
-    };
-    let body = if parts.method == Method::HEAD {
-        Body::empty()
-    } else {
-        let blobs = app.store.blobs.clone();
-        let start = range.start;
-        let open = move || -> io::Result<File> {
-            let mut blob = blobs.read(file)?;
-            blob.seek(SeekFrom::Start(start))?;
-            Ok(blob)
-        };
-        let blob = tokio::task::spawn_blocking(open).await.map_err(io::Error::other)??;
-        stream_out(blob, range.end - range.start)
-    };
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    describe(&mut response, &row, &etag);
-    set(&mut response, header::CONTENT_LENGTH, &(range.end - range.start).to_string());
-    if status == StatusCode::PARTIAL_CONTENT {
-        let range = format!("bytes {}-{}/{}", range.start, range.end - 1, row.size);
-        set(&mut response, header::CONTENT_RANGE, &range);
-    }
-    Ok(Some(response))
-}
-
-fn describe(response: &mut Response, row: &FileRow, etag: &str) {
-    let detected = row.content_info.mime.as_ref().map_or("application/octet-stream", |mime| mime.mime.as_str());
-    let declared = row.mime_type.as_str();
-    let mime = if declared == "application/octet-stream" { detected } else { declared };
-    set(response, header::CONTENT_TYPE, mime);
-    set(response, header::ETAG, etag);
-    set(response, header::ACCEPT_RANGES, "bytes");
-    set(response, header::CACHE_CONTROL, "public, max-age=31536000, immutable");
-    let name = sanitised_name(&row.original_filename);
-    // Files share this origin with the controls: what can hold scripts gets no say here.
-    let active = |mime: &str| ["html", "svg", "xml"].iter().any(|kind| mime.contains(kind));
-    if active(mime) || active(detected) {
-        set(response, header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'; style-src 'unsafe-inline'");
-    }
-    set(response, header::CONTENT_DISPOSITION, &format!("inline; filename=\"{name}\""));
-    set(response, header::LAST_MODIFIED, &updock_sign::http_date(seconds(row)));
-}
-
-fn seconds(row: &FileRow) -> u64 {
-    u64::try_from(row.uploaded_at.as_seconds()).unwrap_or_default()
-}
-
-fn set(response: &mut Response, name: http::HeaderName, value: &str) {
-    // A declared type is the client's word and may be no header value at all.
-    let value = HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static("application/octet-stream"));
-    response.headers_mut().insert(name, value);
-}
-
-fn stream_out(blob: File, size: u64) -> Body {
-    Body::from_stream(stream::try_unfold((blob, size), |(mut blob, left)| async move {
-        if left == 0 {
-            return Ok::<_, io::Error>(None);
-        }
-        let read = move || -> io::Result<(Bytes, File)> {
-            let mut bytes = vec![0; usize::try_from(left).unwrap_or(CHUNK).min(CHUNK)];
-            blob.read_exact(&mut bytes)?;
-            Ok((bytes.into(), blob))
-        };
-        let (bytes, blob) = tokio::task::spawn_blocking(read).await.map_err(io::Error::other)??;
-        let left = left - bytes.len() as u64;
-        Ok(Some((bytes, (blob, left))))
-    }))
-}
-
-fn none_match(headers: &HeaderMap, etag: &str) -> bool {
-    let given = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    given.is_some_and(|given| {
-        given.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
+/// Serves `/<uuid>/...`, `/<group>/` and `/<group>/nth/<i>/...`.
+pub(crate) async fn serve(app: &App, parts: &Parts) -> Response {
+    answered(app, parts).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "could not serve a file");
+        text(StatusCode::INTERNAL_SERVER_ERROR, "Internal error.")
     })
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Wanted {
-    Whole,
-    Part(Range<u64>),
-    Impossible,
+async fn answered(app: &App, parts: &Parts) -> Result<Response, StoreError> {
+    let whole = parts.uri.path();
+    if let Some((file, rest)) = path(whole) {
+        return match Request::parse(rest) {
+            Ok(request) => file_answer(app, file, &request, parts).await,
+            Err(refused) => Ok(refuse(&refused)),
+        };
+    }
+    let (id, rest) =
+        whole.strip_prefix('/').and_then(|path| path.split_once('/')).unwrap_or((whole.trim_start_matches('/'), ""));
+    let Ok(id) = GroupId::parse(id) else {
+        return Ok(text(StatusCode::NOT_FOUND, "Group is not found."));
+    };
+    let Some(group) = app.store.group(id).await? else {
+        return Ok(text(StatusCode::NOT_FOUND, "Group is not found."));
+    };
+    match rest.strip_prefix("nth/") {
+        Some(nth) => {
+            let (index, rest) = nth.split_once('/').unwrap_or((nth, ""));
+            let Some(member) = index.parse().ok().and_then(|index: usize| group.members.get(index)) else {
+                return Ok(not_found());
+            };
+            // What was frozen at grouping comes first.
+            let frozen = if member.effects.is_empty() { String::new() } else { format!("-/{}", member.effects) };
+            match Request::parse(&format!("{frozen}{rest}")) {
+                Ok(request) => file_answer(app, member.file, &request, parts).await,
+                Err(refused) => Ok(refuse(&refused)),
+            }
+        }
+        None if rest.is_empty() => Ok(group::page(&group, &app.store.members(&group).await?)),
+        None => Ok(text(
+            StatusCode::BAD_REQUEST,
+            "Behind a group's id stands nothing, or nth/<i>/ with the number of a file, the first being 0. Archives and \
+             galleries are not available in this stand-in.",
+        )),
+    }
 }
 
-/// One range of bytes; several at once, or what is no range, gets the whole, as RFC 9110 allows.
-fn wanted(headers: &HeaderMap, etag: &str, size: u64) -> Wanted {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    if text(header::IF_RANGE).is_some_and(|given| given != etag) {
-        return Wanted::Whole;
+fn refuse(refused: &impl std::fmt::Display) -> Response {
+    text(StatusCode::BAD_REQUEST, refused.to_string())
+}
+
+async fn file_answer(app: &App, file: FileUuid, request: &Request, parts: &Parts) -> Result<Response, StoreError> {
+    let row = app.store.file(file).await?;
+    let Some(row) = row.filter(|row| row.removed_at.is_none() && view::is_ready(row)) else { return Ok(not_found()) };
+    let (mut inline, mut images) = (None, Vec::new());
+    let (mut facts, mut colours) = (false, None);
+    for operation in &request.operations {
+        match *operation {
+            Operation::Inline(choice) => inline = Some(choice),
+            Operation::Json => facts = true,
+            Operation::MainColors(count) => colours = Some(count),
+            image => images.push(image),
+        }
     }
-    let Some(range) = text(header::RANGE).and_then(|value| value.strip_prefix("bytes=")) else { return Wanted::Whole };
-    let Some((first, last)) = range.trim().split_once('-').filter(|_| !range.contains(',')) else {
-        return Wanted::Whole;
+    let name = request.name.as_deref();
+    if facts {
+        return Ok(answer::json(parts, &image_facts(&row)));
+    }
+    if images.is_empty() && colours.is_none() {
+        return original::serve(app, &row, name, inline, parts).await;
+    }
+    let detected = row.content_info.mime.as_ref().map_or("", |mime| mime.mime.as_str());
+    if detected == "image/svg+xml" && colours.is_none() {
+        // Vectors fit any size; the service leaves them as they are, but for their attributes.
+        return original::serve(app, &row, name, inline, parts).await;
+    }
+    if !detected.starts_with("image/") {
+        return Ok(refuse(&"The file is no image; image operations are for images only."));
+    }
+    if let Some(count) = colours {
+        return Ok(match app.workshop.main_colours(&app.store.blobs, &row, images, count).await {
+            Ok(colours) => answer::json(parts, &json!({ "id": row.uuid, "main_colors": colours })),
+            Err(error) => failed(&error),
+        });
+    }
+    transformed(app, &row, images, name, inline, parts).await
+}
+
+async fn transformed(
+    app: &App,
+    row: &FileRow,
+    operations: Vec<Operation>,
+    name: Option<&str>,
+    inline: Option<bool>,
+    parts: &Parts,
+) -> Result<Response, StoreError> {
+    let output = Output::of(&operations);
+    let webp = output.varies() && takes_webp(&parts.headers);
+    let order = workshop::Order::new(row, operations, webp);
+    let etag = format!("\"{}\"", order.key());
+    if answer::none_match(&parts.headers, &etag) {
+        return Ok(answer::not_modified(&etag));
+    }
+    let (format, bytes) = match app.workshop.make(&app.store.blobs, row, order).await {
+        Ok(made) => made,
+        Err(error) => return Ok(failed(&error)),
     };
-    let range = match (first.parse::<u64>(), last.parse::<u64>()) {
-        (Ok(first), Ok(last)) if first <= last => first..last.saturating_add(1).min(size),
-        (Ok(first), Err(_)) if last.is_empty() => first..size,
-        (Err(_), Ok(last)) if first.is_empty() => size.saturating_sub(last)..size,
-        _ => return Wanted::Whole,
-    };
-    if range.is_empty() { Wanted::Impossible } else { Wanted::Part(range) }
+    let mut response = answer::bytes(parts, &etag, bytes);
+    if response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+        return Ok(response);
+    }
+    set(&mut response, header::CONTENT_TYPE, format.media_type());
+    if output.varies() {
+        set(&mut response, header::VARY, "Accept");
+    }
+    answer::validators(&mut response, row, &etag);
+    let fallback = renamed(&row.original_filename, format.extension());
+    answer::disposition(&mut response, row, Some(name.unwrap_or(&fallback)), Some(inline.unwrap_or(true)));
+    Ok(response)
+}
+
+/// `cat.heic`, made a JPEG, is saved as `cat.jpg`.
+fn renamed(original: &str, extension: &str) -> String {
+    let stem = original.rsplit_once('.').map_or(original, |(stem, _)| stem);
+    format!("{}.{extension}", if stem.is_empty() { "image" } else { stem })
+}
+
+fn failed(error: &workshop::WorkError) -> Response {
+    match error {
+        workshop::WorkError::Transform(refused) => refuse(refused),
+        workshop::WorkError::TooHeavy => refuse(error),
+        workshop::WorkError::Panicked => {
+            tracing::error!("a picture could not be computed");
+            refuse(error)
+        }
+    }
+}
+
+/// Is WebP named in `Accept`, and not ruled out?
+fn takes_webp(headers: &HeaderMap) -> bool {
+    let mut accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.any(|value| {
+        value.split(',').any(|range| {
+            let mut range = range.split(';').map(str::trim);
+            range.next() == Some("image/webp")
+                && !range.any(|parameter| matches!(parameter, "q=0" | "q=0.0" | "q=0.00"))
+        })
+    })
+}
+
+/// As `-/json/` tells them; only the id where the file is no image.
+fn image_facts(row: &FileRow) -> serde_json::Value {
+    let mut facts = row.content_info.image.as_ref().map_or(json!({}), |image| json!(image));
+    facts["id"] = json!(row.uuid);
+    facts
 }
 
 /// What is left of `/<uuid>/...` after the UUID; `None` for other paths.
@@ -174,29 +194,20 @@ pub(crate) fn path(path: &str) -> Option<(FileUuid, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderValue;
 
     #[test]
-    fn ranges_are_read_as_rfc_9110_says() {
-        for (range, expected) in [
-            ("bytes=0-9", Wanted::Part(0..10)),
-            ("bytes=90-", Wanted::Part(90..100)),
-            ("bytes=-5", Wanted::Part(95..100)),
-            ("bytes=-500", Wanted::Part(0..100)),
-            ("bytes=50-500", Wanted::Part(50..100)),
-            ("bytes=0-18446744073709551615", Wanted::Part(0..100)),
-            ("bytes=100-", Wanted::Impossible),
-            ("bytes=-0", Wanted::Impossible),
-            ("bytes=9-3", Wanted::Whole),
-            ("bytes=0-1,5-6", Wanted::Whole),
-            ("bytes=x-", Wanted::Whole),
-            ("pages=1-2", Wanted::Whole),
+    fn webp_counts_as_accepted_when_it_is_named() {
+        for (accept, expected) in [
+            ("image/avif,image/webp,image/apng,*/*;q=0.8", true),
+            ("image/webp;q=0.5", true),
+            ("image/webp;q=0", false),
+            ("*/*", false),
+            ("image/*", false),
         ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::RANGE, HeaderValue::from_static(range));
-            assert_eq!(wanted(&headers, "\"e\"", 100), expected, "{range}");
-            headers.insert(header::IF_RANGE, HeaderValue::from_static("\"other\""));
-            assert_eq!(wanted(&headers, "\"e\"", 100), Wanted::Whole);
+            let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(accept))]);
+            assert_eq!(takes_webp(&headers), expected, "{accept}");
         }
-        assert_eq!(wanted(&HeaderMap::new(), "\"e\"", 0), Wanted::Whole);
+        assert!(!takes_webp(&HeaderMap::new()));
     }
 }

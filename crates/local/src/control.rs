@@ -134,6 +134,10 @@ async fn clear_faults(State(app): State<App>) -> StatusCode {
 async fn reset(State(app): State<App>) -> Response {
     app.faults.set(Vec::new());
     app.journal.clear();
+    let workshop = app.workshop.clone();
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || workshop.clear()).await {
+        tracing::warn!(%error, "could not remove finished pictures");
+    }
     match app.store.reset().await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(error) => failed(&error),

@@ -119,8 +119,9 @@ async fn run(app: &App, place: &Place, parts: &Parts, body: Body, effect: &Effec
             response
         }
         Place::Blob(_) if parts.method == Method::PUT => parts::put(app, parts, body, effect).await,
-        Place::Blob(file) if matches!(parts.method, Method::GET | Method::HEAD) => cdn::serve(app, *file, parts).await,
-        Place::CdnOther if matches!(parts.method, Method::GET | Method::HEAD) => cdn::unsupported(),
+        Place::Blob(_) | Place::CdnOther if matches!(parts.method, Method::GET | Method::HEAD) => {
+            cdn::serve(app, parts).await
+        }
         Place::Blob(_) | Place::CdnOther => empty(StatusCode::METHOD_NOT_ALLOWED),
         Place::Control | Place::Nowhere => {
             let page = "<!doctype html>\n<title>Not Found</title>\n<h1>Not Found</h1>\n<p>The requested resource was not found on this server.</p>\n";

@@ -110,6 +110,7 @@ impl LocalUploadcare {
             store: Arc::new(store),
             faults: Arc::new(faults),
             journal: Arc::default(),
+            workshop: Arc::new(cdn::Workshop::new(&directory)),
             address,
         };
         let (stop, stopped) = oneshot::channel();

@@ -18,7 +18,7 @@ use jpeg_encoder::{ColorType, EncodingError, SamplingFactor};
 use std::io::{self, BufRead, Cursor, Seek};
 
 /// What the service works on: up to 75 megapixels. Source: Uploadcare, image processing limitations.
-const MAX_PIXELS: u64 = 75_000_000;
+pub(crate) const MAX_PIXELS: u64 = 75_000_000;
 /// Most memory that a decoder may take, its result included.
 const MAX_MEMORY: u64 = 512 * 1024 * 1024;
 

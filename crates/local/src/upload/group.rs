@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     app::App,
-    origin,
+    cdn, origin,
     store::{GroupRow, Member},
     view,
 };
@@ -84,6 +84,9 @@ fn member(text: &str) -> Result<Member, UploadApiError> {
             _ => return Err(refused()),
         },
     };
+    if !effects.is_empty() {
+        cdn::Request::check_effects(&effects).map_err(|_| refused())?;
+    }
     Ok(Member { file, effects })
 }
 
