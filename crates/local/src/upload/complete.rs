@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     app::App,
+    events::Notice,
     store::{NewFile, PartRow, Spool, UploadRow, blobs},
     view,
 };
@@ -16,7 +17,7 @@ use axum::response::Response;
 use blobs::Stretch;
 use md5::{Digest, Md5};
 use std::{fs, io, path::Path, time::Duration};
-use updock_types::{ContentInfo, ErrorCode, FileUuid, OperationId, upload::limits};
+use updock_types::{ContentInfo, ErrorCode, Event, FileUuid, OperationId, upload::limits};
 
 pub(super) async fn complete(call: Call<'_>) -> Result<Response, Failure> {
     let app = call.app;
@@ -81,6 +82,7 @@ pub(super) async fn complete(call: Call<'_>) -> Result<Response, Failure> {
             return Err(ErrorCode::MultipartFileNotFoundError.error(&[]).into());
         }
         remade.keep();
+        app.tell(Notice::by_request(Event::FileUploaded, uuid)).await;
         let row = app.store.file(uuid).await?;
         row.ok_or_else(|| Failure::from(ErrorCode::MultipartFileNotFoundError.error(&[])))
     });

@@ -36,13 +36,32 @@ pub(super) async fn check(
         let pair = verify_upload_signature(&config.secret_keys, signature, params.get("expire"), now);
         return pair.map(|()| None).map_err(|error| signature_refused(error).into());
     }
-    let Some(authorization) = authorization else { return Ok(None) };
-    let Some(token) = authorization.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")) else {
+    if authorization.is_none() {
+        return Ok(None);
+    }
+    check_token(app, parts, endpoint, demand).await
+}
+
+/// Checks the token that an image derivative must bring, where the project wants one; a signature does not count.
+pub(super) async fn check_derivative(app: &App, parts: &Parts, endpoint: &str) -> Result<Option<Charge>, Failure> {
+    if !app.config.signed_derivatives {
+        return Ok(None);
+    }
+    if !parts.headers.contains_key(header::AUTHORIZATION) {
+        return Err(ErrorCode::SignatureRequiredError.error(&[]).into());
+    }
+    check_token(app, parts, endpoint, Demand::Uploads(1)).await
+}
+
+async fn check_token(app: &App, parts: &Parts, endpoint: &str, demand: Demand) -> Result<Option<Charge>, Failure> {
+    let now = u64::try_from(crate::store::now().as_seconds()).unwrap_or_default();
+    let authorization = parts.headers.get(header::AUTHORIZATION);
+    let Some(token) = authorization.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer ")) else {
         let error = ErrorCode::AccessTokenInvalidError.error(&[]);
         return Err(UploadApiError { content: "Invalid Authorization header format.".to_owned(), ..error }.into());
     };
     let verified =
-        verify_token(&config.secret_keys, token.trim(), Some(endpoint), now).map_err(|error| token_refused(&error))?;
+        verify_token(&app.config.secret_keys, token.trim(), Some(endpoint), now).map_err(|error| token_refused(&error))?;
     let charge = verified.operations().map(|limit| Charge {
         fingerprint: token_fingerprint(token.trim()),
         limit,

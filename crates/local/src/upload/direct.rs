@@ -5,10 +5,13 @@ use super::{
     credential::{self, Demand},
     describe, form, json, metadata, stores,
 };
-use crate::store::NewFile;
+use crate::{
+    events::Notice,
+    store::{NewFile, StoreError},
+};
 use axum::response::Response;
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use updock_types::{ContentInfo, ErrorCode, FileUuid, OperationId};
+use updock_types::{ContentInfo, ErrorCode, Event, FileUuid, OperationId};
 
 pub(super) async fn upload(call: Call<'_>) -> Result<Response, Failure> {
     let app = call.app;
@@ -43,7 +46,7 @@ pub(super) async fn upload(call: Call<'_>) -> Result<Response, Failure> {
             mime_type: file.mime_type,
             size: file.size,
             etag: crate::hex(&file.md5),
-            stored: stores(app, &params),
+            stored: stores(app, &params, "UPLOADCARE_STORE"),
             ready_after: call.effect.ready_delay.unwrap_or(app.config.ready_delay),
             is_image: false,
             content_info: ContentInfo::default(),
@@ -53,13 +56,16 @@ pub(super) async fn upload(call: Call<'_>) -> Result<Response, Failure> {
         files.push(describe(file, blob).await?);
     }
     // In a task of its own: a client that goes away now must not stop half-way what may be committed already.
-    let store = app.store.clone();
+    let app = app.clone();
     let committed = tokio::spawn(async move {
-        let added = store.add_files(&files, charge.as_ref()).await;
-        if added.is_ok() {
-            spools.into_iter().for_each(crate::store::Spool::keep);
+        app.store.add_files(&files, charge.as_ref()).await?;
+        spools.into_iter().for_each(crate::store::Spool::keep);
+        for file in &files {
+            // Also of a file that is stored from the start: whether `file.stored` follows then is not known, and a
+            // temporary file that becomes stored is what that event is for.
+            app.tell(Notice::by_request(Event::FileUploaded, file.uuid)).await;
         }
-        added
+        Ok::<_, StoreError>(())
     });
     committed.await.map_err(std::io::Error::other)??;
     Ok(json(&answer))

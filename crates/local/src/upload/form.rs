@@ -33,6 +33,14 @@ impl Params {
         Self { pairs: form_urlencoded::parse(query.as_bytes()).into_owned().collect() }
     }
 
+    /// With one that came in another form and counts before the others of its name.
+    pub(crate) fn with(mut self, name: &str, value: Option<&str>) -> Self {
+        if let Some(value) = value {
+            self.pairs.insert(0, (name.to_owned(), value.to_owned()));
+        }
+        self
+    }
+
     /// The first of that name, if it is not empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.pairs
@@ -181,6 +189,11 @@ async fn read_multipart(
         }
     }
     Ok((pairs, files))
+}
+
+/// The file name in a `Content-Disposition` header, also in one of a server's answer.
+pub(crate) fn file_name(headers: &HeaderMap) -> Option<String> {
+    Disposition::parse(headers).file_name
 }
 
 /// The parameters of a part's `Content-Disposition` that count here. Source: RFC 7578, RFC 5987 (`filename*`, which

@@ -3,8 +3,10 @@
 
 mod complete;
 mod credential;
+mod derivative;
 mod direct;
 pub(crate) mod form;
+mod from_url;
 mod group;
 mod info;
 mod metadata;
@@ -70,9 +72,14 @@ pub(crate) async fn run(app: &App, operation: OperationId, parts: &Parts, body: 
         OperationId::UploadDirect => direct::upload(call).await,
         OperationId::MultipartStart => start::start(call).await,
         OperationId::MultipartComplete => complete::complete(call).await,
+        OperationId::FromUrl => from_url::upload(call).await,
+        OperationId::FromUrlStatus => from_url::status(call).await,
         OperationId::UploadInfo => info::info(call).await,
         OperationId::GroupCreate => group::create(call).await,
         OperationId::UploadGroupInfo => group::info(call).await,
+        OperationId::ImageGenerate => derivative::generate(call).await,
+        OperationId::ImageEdit => derivative::edit(call).await,
+        OperationId::DerivativeStatus => derivative::status(call).await,
         // The router sends only operations of this API here.
         // Being built, and what the router never sends here.
         _ => Err(ErrorCode::UploadViewsError.error(&[]).into()),
@@ -131,8 +138,8 @@ fn check_key(app: &App, params: &Params, parameter: &'static str) -> Result<(), 
 }
 
 /// `1` stores at once, `0` does not; anything else leaves it to the project.
-fn stores(app: &App, params: &Params) -> bool {
-    match params.get("UPLOADCARE_STORE") {
+fn stores(app: &App, params: &Params, parameter: &str) -> bool {
+    match params.get(parameter) {
         Some("1" | "true") => true,
         Some("0" | "false") => false,
         _ => app.config.autostore,

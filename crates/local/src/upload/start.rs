@@ -33,7 +33,7 @@ pub(super) async fn start(call: Call<'_>) -> Result<Response, Failure> {
         mime_type,
         size,
         part_size,
-        stored: stores(app, &params),
+        stored: stores(app, &params, "UPLOADCARE_STORE"),
         metadata,
         tags,
     };

@@ -16,9 +16,14 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start(directory: &Path) -> Self {
+        Self::start_with(directory, &[])
+    }
+
+    pub(crate) fn start_with(directory: &Path, more: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_updock-local"))
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(directory)
+            .args(more)
             .env_remove("UPLOADCARE_SECRET_KEY")
             .env_remove("UPLOADCARE_PUBLIC_KEY")
             .stdout(Stdio::piped())

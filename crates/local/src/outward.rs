@@ -1,0 +1,252 @@
+//! Requests that the stand-in itself makes: to webhook targets and to sources of uploads.
+//!
+//! Where private addresses are refused, a name is resolved once, every address it has must be public, and the
+//! connection goes to one of exactly these: a name that resolves to something else a moment later gains nothing.
+//! Leaves redirects to the caller, who checks each hop like the first.
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{
+        self, Client,
+        connect::{HttpConnector, dns::Name},
+    },
+    rt::{TokioExecutor, TokioTimer},
+};
+use std::{
+    error::Error,
+    future::Future,
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tower::Service;
+use url::{Host, Url};
+
+/// What our requests say about who sends them.
+pub(crate) const USER_AGENT: &str = concat!("updock-local/", env!("CARGO_PKG_VERSION"));
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why a host is not talked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum HostRefused {
+    /// It has a private address, and these are refused.
+    #[error("only public addresses are allowed")]
+    Private,
+    /// It has no address.
+    #[error("the host does not exist")]
+    Unknown,
+}
+
+/// Makes requests; clones share connections.
+#[derive(Clone)]
+pub(crate) struct Outward {
+    client: Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>,
+    private: bool,
+}
+
+impl Outward {
+    /// To private addresses too, where `private`.
+    pub(crate) fn new(private: bool) -> Self {
+        let mut tcp = HttpConnector::new_with_resolver(Resolver { private });
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let tls = HttpsConnectorBuilder::new()
+            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
+            .expect("ring knows the protocol versions that rustls asks for");
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(Duration::from_secs(15))
+            .build(tls.https_or_http().enable_http1().wrap_connector(tcp));
+        Self { client, private }
+    }
+
+    /// Sends a request and waits for the head of the answer. [`Self::check`] its URL before.
+    pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, legacy::Error> {
+        self.client.request(request).await
+    }
+
+    /// May this URL be talked to? Resolves its name where that matters.
+    pub(crate) async fn check(&self, url: &Url) -> Result<(), HostRefused> {
+        match url.host() {
+            None => Err(HostRefused::Unknown),
+            // Literal addresses never reach the resolver.
+            Some(Host::Ipv4(address)) => self.allows(address.into()),
+            Some(Host::Ipv6(address)) => self.allows(address.into()),
+            Some(Host::Domain(_)) if self.private => Ok(()),
+            Some(Host::Domain(name)) => {
+                let resolving = tokio::time::timeout(RESOLVE_TIMEOUT, resolve(name.to_owned(), false));
+                match resolving.await {
+                    // A slow name server: the request itself will tell.
+                    Err(_) => Ok(()),
+                    Ok(Ok(_)) => Ok(()),
+                    Ok(Err(error)) => Err(refusal(&error).unwrap_or(HostRefused::Unknown)),
+                }
+            }
+        }
+    }
+
+    fn allows(&self, address: IpAddr) -> Result<(), HostRefused> {
+        if self.private || is_public(address) { Ok(()) } else { Err(HostRefused::Private) }
+    }
+}
+
+/// The refusal among the causes of an error.
+pub(crate) fn refusal(error: &(dyn Error + 'static)) -> Option<HostRefused> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(refused) = error.downcast_ref::<HostRefused>() {
+            return Some(*refused);
+        }
+        // An `io::Error` does not show what it wraps as its source but that one's source.
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if let Some(refused) = wrapped.and_then(|wrapped| wrapped.downcast_ref::<HostRefused>()) {
+            return Some(*refused);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// Resolves names for connections.
+#[derive(Clone)]
+struct Resolver {
+    private: bool,
+}
+
+impl Service<Name> for Resolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, io::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), io::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        Box::pin(resolve(name.as_str().to_owned(), self.private))
+    }
+}
+
+async fn resolve(name: String, private: bool) -> io::Result<std::vec::IntoIter<SocketAddr>> {
+    // Port 0: the connector puts in that of the URL.
+    let found = tokio::net::lookup_host((name, 0)).await;
+    let addresses: Vec<SocketAddr> = found.map_err(|_| io::Error::other(HostRefused::Unknown))?.collect();
+    if addresses.is_empty() {
+        return Err(io::Error::other(HostRefused::Unknown));
+    }
+    if !private && !addresses.iter().all(|address| is_public(address.ip())) {
+        return Err(io::Error::other(HostRefused::Private));
+    }
+    Ok(addresses.into_iter())
+}
+
+/// Is it an address on the public internet? Source: IANA special-purpose address registries.
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => is_public_v6(address),
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [a, b, c, _] = address.octets();
+    let special = address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_documentation()
+        || address.is_multicast()
+        || a == 0
+        || a >= 240
+        || (a == 100 && (64..128).contains(&b)) // carrier-grade NAT
+        || (a, b, c) == (192, 0, 0)
+        || (a == 198 && (b == 18 || b == 19)); // benchmarks
+    !special
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let segments = address.segments();
+    let embedded = |high: u16, low: u16| {
+        let [[a, b], [c, d]] = [high.to_be_bytes(), low.to_be_bytes()];
+        is_public_v4(Ipv4Addr::new(a, b, c, d))
+    };
+    match segments {
+        // ::, ::1, and addresses of IPv4 in their deprecated and their mapped form.
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] => embedded(high, low),
+        // NAT64 and 6to4 lead to an address of IPv4.
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
+        [0x2002, high, low, ..] => embedded(high, low),
+        [0x2001, 0xdb8, ..] | [0x3fff, 0..0x1000, ..] => false, // documentation
+        // Everything that is given out lies in 2000::/3; the first block of it is for protocols.
+        [first, second, ..] => first & 0xe000 == 0x2000 && !(first == 0x2001 && second < 0x200),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_told_apart() {
+        for public in ["8.8.8.8", "100.63.0.1", "172.32.0.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"] {
+            assert!(is_public(public.parse().unwrap()), "{public}");
+        }
+        for private in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.10",
+            "169.254.169.254",
+            "0.0.0.0",
+            "100.64.0.1",
+            "192.0.0.8",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "203.0.113.9",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "::7f00:1",
+            "fe80::1",
+            "fc00::1",
+            "fd12::1",
+            "ff02::1",
+            "64:ff9b::a00:1",
+            "2002:7f00:1::",
+            "2001:db8::1",
+            "2001::1",
+        ] {
+            assert!(!is_public(private.parse().unwrap()), "{private}");
+        }
+    }
+
+    #[tokio::test]
+    async fn every_spelling_of_a_private_address_is_refused() {
+        let outward = Outward::new(false);
+        for url in [
+            "http://127.0.0.1/",
+            "http://2130706433/",
+            "http://0x7f.1/",
+            "http://0177.0.0.1:80/",
+            "http://[::ffff:7f00:1]/",
+            "http://localhost/",
+            "http://user@127.0.0.1/",
+        ] {
+            assert_eq!(outward.check(&Url::parse(url).unwrap()).await, Err(HostRefused::Private), "{url}");
+        }
+        assert_eq!(outward.check(&Url::parse("http://8.8.8.8/").unwrap()).await, Ok(()));
+        assert_eq!(Outward::new(true).check(&Url::parse("http://127.0.0.1/").unwrap()).await, Ok(()));
+        // Also when the connection is made, whatever was checked before.
+        let request = Request::get("http://localhost:9/").body(Full::default()).unwrap();
+        let error = outward.send(request).await.unwrap_err();
+        assert_eq!(refusal(&error), Some(HostRefused::Private), "{error:?}");
+    }
+}
