@@ -3,16 +3,22 @@
 //! ```json
 //! [{"operation": "part", "part": 2, "skip": 1, "count": 1, "effect": {"status": 503, "retry_after": 2}}]
 //! ```
+//!
+//! A scenario file says the same in TOML, one `[[fault]]` a rule. What an effect does to a request is done where the
+//! request is handled; the bodies of a bad line are in [`crate::hindrance`].
 
 use crate::journal::Target;
 use serde::{Deserialize, Serialize};
-use std::{sync::Mutex, time::Duration};
+use std::{num::NonZeroU64, path::Path, sync::Mutex, time::Duration};
 use updock_types::{ErrorCode, OPERATIONS};
 
 /// One rule. The first rule that fits a request and is not used up applies to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Fault {
+    /// What `GET /_local/requests` calls it where it strikes; its place in the list, from 1 up, when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// An operation of the table (`uploads.direct`, `files.list`, ...), `part` or `cdn`; any when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
@@ -22,6 +28,9 @@ pub struct Fault {
     /// Only requests whose path holds this text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// Only requests for the file with this UUID or original name: in the path, the query, or the beginning of the body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// Only this part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<u64>,
@@ -56,6 +65,15 @@ pub struct Effect {
     /// Cut the connection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reset: Option<Reset>,
+    /// Handle the request, answer nothing, and keep the connection open: the acknowledgement is lost.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_answer: bool,
+    /// Let only so many bytes a second through, each way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_per_second: Option<NonZeroU64>,
+    /// For `part`: its address has expired. For `uploads.multipart_start`: all addresses it gives have.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub expired: bool,
     /// Keep only the first so many bytes of what is stored, and say nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep_bytes: Option<u64>,
@@ -74,6 +92,8 @@ pub enum Reset {
     MidBody,
     /// After the request was handled: it counts, and the client never learns.
     BeforeAnswer,
+    /// When half of the answer's body was sent.
+    MidAnswer,
 }
 
 /// Why a list of rules is refused.
@@ -82,12 +102,26 @@ pub enum FaultError {
     /// It is no JSON list of rules.
     #[error("not a list of faults: {0}")]
     Json(String),
+    /// It is no scenario in TOML.
+    #[error("not a scenario: {0}")]
+    Toml(String),
+    /// The scenario file cannot be read.
+    #[error("cannot read {file}: {reason}")]
+    File {
+        /// Which one.
+        file: String,
+        /// What the system said.
+        reason: String,
+    },
     /// An operation that does not exist.
     #[error("no operation is called `{0}`; there are: part, cdn, {known}", known = known_operations())]
     Operation(String),
     /// A status that is none.
     #[error("{0} is no HTTP status; expected 400 to 599")]
     Status(u16),
+    /// Expiry of what does not expire.
+    #[error("only part and uploads.multipart_start can be expired, not `{0}`")]
+    Expiry(String),
     /// An error that is not in the catalogue.
     #[error("no error is called `{0}`; they are those of the Upload API, like AccountBlockedError")]
     Error(String),
@@ -108,12 +142,37 @@ impl Fault {
         Ok(faults)
     }
 
+    /// Reads a scenario: TOML with one `[[fault]]` a rule, and checks it.
+    pub fn parse_scenario(toml: &str) -> Result<Vec<Self>, FaultError> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Scenario {
+            #[serde(default)]
+            fault: Vec<Fault>,
+        }
+        let scenario: Scenario = toml::from_str(toml).map_err(|error| FaultError::Toml(error.to_string()))?;
+        scenario.fault.iter().try_for_each(Self::check)?;
+        Ok(scenario.fault)
+    }
+
+    /// Reads a scenario file.
+    pub fn read_scenario(file: &Path) -> Result<Vec<Self>, FaultError> {
+        let failed =
+            |reason: std::io::Error| FaultError::File { file: file.display().to_string(), reason: reason.to_string() };
+        Self::parse_scenario(&std::fs::read_to_string(file).map_err(failed)?)
+    }
+
     fn check(&self) -> Result<(), FaultError> {
         if let Some(name) = &self.operation
             && !matches!(name.as_str(), "part" | "cdn")
             && OPERATIONS.iter().all(|operation| operation.id.as_str() != name)
         {
             return Err(FaultError::Operation(name.clone()));
+        }
+        if let Some(name) = self.operation.as_ref().filter(|_| self.effect.expired)
+            && !matches!(name.as_str(), "part" | "uploads.multipart_start")
+        {
+            return Err(FaultError::Expiry(name.clone()));
         }
         if let Some(status) = self.effect.status.filter(|status| !(400..=599).contains(status)) {
             return Err(FaultError::Status(status));
@@ -128,6 +187,7 @@ impl Fault {
         self.operation.as_ref().is_none_or(|name| target.operation == Some(name.as_str()))
             && self.method.as_ref().is_none_or(|method| method.eq_ignore_ascii_case(&target.method))
             && self.path.as_ref().is_none_or(|text| target.path.contains(text.as_str()))
+            && self.file.as_ref().is_none_or(|file| target.files.iter().any(|name| name == file))
             && self.part.is_none_or(|part| target.part == Some(part))
     }
 }
@@ -150,10 +210,16 @@ impl Faults {
         self.lock().clone()
     }
 
-    /// What goes wrong with this request; uses the rule up a little.
-    pub(crate) fn take(&self, target: &Target) -> Option<Effect> {
+    /// Must it be known which files a request is about?
+    pub(crate) fn ask_for_files(&self) -> bool {
+        self.lock().iter().any(|fault| fault.file.is_some() && fault.count != Some(0))
+    }
+
+    /// What goes wrong with this request, and what that is called; uses the rule up a little.
+    pub(crate) fn take(&self, target: &Target) -> Option<(String, Effect)> {
         let mut faults = self.lock();
-        let fault = faults.iter_mut().find(|fault| fault.count != Some(0) && fault.fits(target))?;
+        let at = faults.iter().position(|fault| fault.count != Some(0) && fault.fits(target))?;
+        let fault = &mut faults[at];
         if fault.skip > 0 {
             fault.skip -= 1;
             return None;
@@ -161,7 +227,7 @@ impl Faults {
         if let Some(count) = &mut fault.count {
             *count -= 1;
         }
-        Some(fault.effect.clone())
+        Some((fault.name.clone().unwrap_or_else(|| (at + 1).to_string()), fault.effect.clone()))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Fault>> {
@@ -191,7 +257,13 @@ mod tests {
     use super::*;
 
     fn target(operation: &'static str, part: Option<u64>) -> Target {
-        Target { operation: Some(operation), method: "PUT".to_owned(), path: "/x/big.jpeg".to_owned(), part }
+        Target {
+            operation: Some(operation),
+            method: "PUT".to_owned(),
+            path: "/x/big.jpeg".to_owned(),
+            part,
+            files: Vec::new(),
+        }
     }
 
     #[test]
@@ -211,8 +283,8 @@ mod tests {
         let rules =
             r#"[{"count":1,"effect":{"delay_ms":5}},{"path":"big","method":"put","effect":{"reset":"mid_body"}}]"#;
         faults.set(Fault::parse_list(rules).unwrap());
-        assert_eq!(faults.take(&target("part", None)).unwrap().delay, Some(Duration::from_millis(5)));
-        assert_eq!(faults.take(&target("part", None)).unwrap().reset, Some(Reset::MidBody));
+        assert_eq!(faults.take(&target("part", None)).unwrap().1.delay, Some(Duration::from_millis(5)));
+        assert_eq!(faults.take(&target("part", None)).unwrap().1.reset, Some(Reset::MidBody));
     }
 
     #[test]
@@ -223,9 +295,40 @@ mod tests {
             (r#"[{"operation":"base"}]"#, "no operation is called `base`"),
             (r#"[{"effect":{"status":200}}]"#, "200 is no HTTP status"),
             (r#"[{"effect":{"error":"Nope"}}]"#, "no error is called `Nope`"),
+            (r#"[{"effect":{"bytes_per_second":0}}]"#, "nonzero"),
+            (r#"[{"operation":"cdn","effect":{"expired":true}}]"#, "only part and uploads.multipart_start can be"),
         ] {
             let error = Fault::parse_list(json).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");
         }
+    }
+
+    #[test]
+    fn a_scenario_is_the_same_in_toml() {
+        let toml = "[[fault]]\nname = \"busy\"\noperation = \"part\"\ncount = 2\neffect = { status = 503, retry_after = 2 }\n\n[[fault]]\nfile = \"cat.jpg\"\neffect = { delay_ms = 5 }\n";
+        let json = r#"[{"name":"busy","operation":"part","count":2,"effect":{"status":503,"retry_after":2}},
+                       {"file":"cat.jpg","effect":{"delay_ms":5}}]"#;
+        assert_eq!(Fault::parse_scenario(toml), Fault::parse_list(json));
+        for (toml, reason) in [
+            ("[[faults]]", "unknown field `faults`"),
+            ("[[fault]]\nefect = 1", "unknown field `efect`"),
+            ("[[fault]]\noperation = \"base\"", "no operation is called `base`"),
+        ] {
+            let error = Fault::parse_scenario(toml).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+        let error = Fault::read_scenario(Path::new("/nowhere/a.toml")).unwrap_err().to_string();
+        assert!(error.starts_with("cannot read /nowhere/a.toml: "), "{error}");
+    }
+
+    #[test]
+    fn what_strikes_is_named() {
+        let faults = Faults::default();
+        faults.set(Fault::parse_list(r#"[{"file":"a.txt"},{"name":"late","count":1},{}]"#).unwrap());
+        let struck = |target: &Target| faults.take(target).unwrap().0;
+        let named = Target { files: vec!["a.txt".to_owned()], ..target("part", None) };
+        assert!(faults.ask_for_files());
+        let names = [struck(&named), struck(&target("part", None)), struck(&target("part", None))];
+        assert_eq!(names, ["1", "late", "3"]);
     }
 }

@@ -5,22 +5,17 @@ use crate::{
     cdn,
     faults::{self, Effect, Reset},
     headers,
-    journal::{Entry, Following, Target},
+    hindrance::{Half, Slow, Watched},
+    journal::{Following, Target},
     parts, rest,
     routes::{self, Place},
     server::Cut,
-    upload,
+    subject, upload,
 };
 use axum::{Router, body::Body, response::Response};
-use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, header, request::Parts};
-use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
-use std::{
-    future::pending,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use hyper::body::Incoming;
+use std::future::pending;
 use tower::ServiceExt;
 use updock_types::ErrorCode;
 
@@ -33,7 +28,7 @@ pub(crate) async fn handle(app: App, control: Router, cut: Cut, request: Request
         let Ok(response) = control.oneshot(request).await;
         return response;
     }
-    let target = target(&place, &parts);
+    let mut target = target(&place, &parts);
     let following = app.journal.arrive(&target, &parts.uri, &parts.headers);
     let entry = following.0.clone();
     tracing::debug!(method = %parts.method, path = parts.uri.path(), "request");
@@ -43,22 +38,31 @@ pub(crate) async fn handle(app: App, control: Router, cut: Cut, request: Request
         entry.answer(response.status().as_u16());
         return response;
     }
-    let effect = app.faults.take(&target);
-    if effect.is_some() {
-        entry.fault();
+    let mut body = Watched::new(incoming, entry.clone());
+    if app.faults.ask_for_files() {
+        target.files = subject::files(&app, &place, &parts, &mut body).await;
     }
-    let effect = effect.unwrap_or_default();
+    let effect = match app.faults.take(&target) {
+        Some((name, effect)) => {
+            entry.fault(name);
+            effect
+        }
+        None => Effect::default(),
+    };
     if let Some(delay) = effect.delay {
         tokio::time::sleep(delay).await;
     }
     if effect.reset == Some(Reset::BeforeBody) {
         return vanish(&cut, following).await;
     }
-    let cut_at = (effect.reset == Some(Reset::MidBody)).then(|| {
+    if effect.reset == Some(Reset::MidBody) {
         let length = upload::form::content_length(&parts.headers).unwrap_or(0);
-        (length / 2, cut.clone())
-    });
-    let body = Body::new(Watched { inner: incoming, entry: entry.clone(), cut_at });
+        body.cut_at(length / 2, cut.clone());
+    }
+    let body = match effect.bytes_per_second {
+        Some(rate) => Body::new(Slow::new(body, rate)),
+        None => Body::new(body),
+    };
     let mut response = match fault_answer(&app, &place, &parts, &effect) {
         Some(response) => {
             // Answered only when the client has sent all: else it would see a broken connection, which is another fault.
@@ -70,7 +74,18 @@ pub(crate) async fn handle(app: App, control: Router, cut: Cut, request: Request
     if effect.reset == Some(Reset::BeforeAnswer) {
         return vanish(&cut, following).await;
     }
+    if effect.no_answer {
+        drop(following);
+        return pending().await; // until the client gives up
+    }
     headers::dress(&place, &parts, &mut response);
+    if let Some(rate) = effect.bytes_per_second {
+        response = response.map(|body| Body::new(Slow::new(body, rate)));
+    }
+    if effect.reset == Some(Reset::MidAnswer) {
+        let announced = upload::form::content_length(response.headers());
+        response = response.map(|body| Body::new(Half::new(body, announced, cut)));
+    }
     entry.answer(response.status().as_u16());
     response
 }
@@ -97,7 +112,7 @@ fn target(place: &Place, parts: &Parts) -> Target {
         Place::Blob(_) | Place::CdnOther => operation = Some("cdn"),
         Place::RestWithoutSlash(_) | Place::Control | Place::Nowhere => {}
     }
-    Target { operation, method: parts.method.to_string(), path: parts.uri.path().to_owned(), part }
+    Target { operation, method: parts.method.to_string(), path: parts.uri.path().to_owned(), part, files: Vec::new() }
 }
 
 async fn run(app: &App, place: &Place, parts: &Parts, body: Body, effect: &Effect) -> Response {
@@ -145,7 +160,9 @@ fn html(status: StatusCode, page: String) -> Response {
 
 /// The answer that a fault gives in the place of the operation's own.
 fn fault_answer(app: &App, place: &Place, parts: &Parts, effect: &Effect) -> Option<Response> {
-    let mut response = if let Some(name) = &effect.error {
+    let mut response = if effect.expired && matches!(place, Place::Blob(_)) {
+        parts::refuse(&storage_trouble(StatusCode::FORBIDDEN))
+    } else if let Some(name) = &effect.error {
         let key = app.config.public_key.as_str();
         upload::refuse(parts, &faults::error_code(name)?.error(&[key]))
     } else {
@@ -195,39 +212,4 @@ fn storage_trouble(status: StatusCode) -> parts::Refused {
         _ => ("InternalError", "We encountered an internal error. Please try again."),
     };
     parts::Refused { status, code, message }
-}
-
-/// A request's body that counts what comes, and can cut the connection half-way.
-struct Watched {
-    inner: Incoming,
-    entry: Arc<Entry>,
-    cut_at: Option<(u64, Cut)>,
-}
-
-impl HttpBody for Watched {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let polled = Pin::new(&mut self.inner).poll_frame(cx);
-        if let Poll::Ready(frame) = &polled {
-            let bytes = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref().map(Bytes::len));
-            let received = self.entry.receive(bytes.unwrap_or(0) as u64);
-            if let Some((at, cut)) = &self.cut_at
-                && (received > *at || frame.is_none())
-            {
-                cut.now();
-                return Poll::Pending; // and never again: the connection's task ends
-            }
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.cut_at.is_none() && self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use std::{
     collections::VecDeque,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicU16, AtomicU64, Ordering},
     },
     time::Instant,
@@ -22,6 +22,8 @@ pub(crate) struct Target {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) part: Option<u64>,
+    /// UUIDs and original names of the files it is about; only where a fault asks.
+    pub(crate) files: Vec<String>,
 }
 
 /// One request as it is told.
@@ -49,8 +51,8 @@ pub struct RequestRecord {
     pub received: u64,
     /// What was answered; null while nothing was, and for ever if the connection ended before.
     pub status: Option<u16>,
-    /// Did a fault apply?
-    pub fault: bool,
+    /// Which fault struck: its name, or its place in the list.
+    pub fault: Option<String>,
     /// How long it took until the answer's head, or the end without one, milliseconds.
     pub duration_ms: Option<u64>,
     /// Did the connection end before an answer?
@@ -64,7 +66,7 @@ pub(crate) struct Entry {
     started: Instant,
     received: AtomicU64,
     status: AtomicU16,
-    fault: std::sync::atomic::AtomicBool,
+    fault: OnceLock<String>,
     /// Milliseconds plus one; zero while under way.
     ended: AtomicU64,
 }
@@ -74,8 +76,8 @@ impl Entry {
         self.received.fetch_add(bytes, Ordering::Relaxed) + bytes
     }
 
-    pub(crate) fn fault(&self) {
-        self.fault.store(true, Ordering::Relaxed);
+    pub(crate) fn fault(&self, name: String) {
+        let _ = self.fault.set(name); // one fault strikes a request
     }
 
     pub(crate) fn answer(&self, status: u16) {
@@ -93,7 +95,7 @@ impl Entry {
         let duration_ms = self.ended.load(Ordering::Relaxed).checked_sub(1);
         RequestRecord {
             received: self.received.load(Ordering::Relaxed),
-            fault: self.fault.load(Ordering::Relaxed),
+            fault: self.fault.get().cloned(),
             aborted: status.is_none() && duration_ms.is_some(),
             status,
             duration_ms,
@@ -134,7 +136,7 @@ impl Journal {
             content_length: text(http::header::CONTENT_LENGTH).and_then(|text| text.parse().ok()),
             received: 0,
             status: None,
-            fault: false,
+            fault: None,
             duration_ms: None,
             aborted: false,
         };
@@ -143,7 +145,7 @@ impl Journal {
             started: Instant::now(),
             received: AtomicU64::default(),
             status: AtomicU16::default(),
-            fault: false.into(),
+            fault: OnceLock::new(),
             ended: AtomicU64::default(),
         });
         let mut entries = self.lock();

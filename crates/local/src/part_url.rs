@@ -19,9 +19,14 @@ pub(crate) struct Signer<'a> {
 
 impl<'a> Signer<'a> {
     pub(crate) fn new(key: &'a [u8; 32], file: FileUuid, name: &str, upload_id: &'a str) -> Self {
-        let now: String = store::now().to_string().chars().filter(|c| !matches!(c, '-' | ':')).collect();
-        let date = format!("{}Z", now.split('.').next().unwrap_or_default());
-        Self { key, path: format!("/{file}/{name}"), upload_id, date }
+        Self { key, path: format!("/{file}/{name}"), upload_id, date: date(store::now()) }
+    }
+
+    /// For addresses that were good until a minute ago.
+    pub(crate) fn expired(mut self) -> Self {
+        let age = (i64::try_from(limits::PART_URL_SECONDS).unwrap_or(i64::MAX / 2_000_000) + 60) * 1_000_000;
+        self.date = Timestamp::from_micros(store::now().as_micros() - age).map(date).unwrap_or_default();
+        self
     }
 
     /// The address of part `number`, good for a day.
@@ -37,6 +42,12 @@ impl<'a> Signer<'a> {
         let signature = crate::hex(&mac(self.key, path, &query).finalize().into_bytes());
         format!("{origin}{path}?{query}&X-Amz-Signature={signature}")
     }
+}
+
+/// `20260921T124402Z`.
+fn date(at: Timestamp) -> String {
+    let digits: String = at.to_string().chars().filter(|c| !matches!(c, '-' | ':')).collect();
+    format!("{}Z", digits.split(['.', 'Z']).next().unwrap_or_default())
 }
 
 fn mac(key: &[u8; 32], path: &str, query: &str) -> Hmac<Sha256> {

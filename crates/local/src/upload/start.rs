@@ -44,6 +44,7 @@ pub(super) async fn start(call: Call<'_>) -> Result<Response, Failure> {
     let origin = Origins::of(&app.config, app.address, &call.parts.headers).own;
     let name = sanitised_name(&upload.original_filename);
     let signer = part_url::Signer::new(&app.store.part_key, upload.uuid, &name, &upload.upload_id);
+    let signer = if call.effect.expired { signer.expired() } else { signer };
     let parts = (1..=upload.parts()).map(|number| signer.url(&origin, number)).collect();
     Ok(json(&MultipartStarted { uuid: upload.uuid, parts }))
 }

@@ -4,6 +4,7 @@ use crate::client::*;
 use http::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 async fn set(service: &Service, faults: Value) {
     let answer = service.send(Method::PUT, "/_local/faults", &[], faults.to_string()).await;
@@ -79,7 +80,7 @@ async fn a_connection_can_be_cut_before_in_and_after_the_body() {
         assert_eq!(files.as_array().unwrap().len(), stored, "{reset}");
         let requests = service.local.requests();
         let request = requests.iter().rfind(|request| request.operation == Some("uploads.direct")).unwrap();
-        assert!(request.fault && request.status.is_none() && request.aborted, "{request:?}");
+        assert!(request.fault.is_some() && request.status.is_none() && request.aborted, "{request:?}");
         match reset {
             "before_body" => assert_eq!(request.received, 0),
             "mid_body" => assert!(request.received >= 3 * MIB as u64 / 2 && request.received < 3 * MIB as u64),
@@ -158,4 +159,136 @@ async fn a_reset_forgets_everything() {
     let totals = crate::rest_api::get(&service, "/files/").await.json();
     assert_eq!(totals["totals"], json!({"removed": 0, "stored": 0, "unstored": 0}));
     service.upload("b.txt", "text/plain", b"hello").await;
+}
+
+#[tokio::test]
+async fn a_lost_acknowledgement_counts_and_is_never_heard() {
+    let service = service().await;
+    set(&service, json!([{"operation": "uploads.direct", "count": 1, "effect": {"no_answer": true}}])).await;
+    let http = service.http.clone();
+    let waiting = tokio::spawn(async move { http.form("/base/", one_file()).await });
+    while service.get("/_local/files").await.json().as_array().unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!waiting.is_finished(), "an answer came, or the connection ended");
+    let request = service.local.requests().remove(0);
+    assert!(request.status.is_none() && request.aborted && request.fault.as_deref() == Some("1"), "{request:?}");
+    waiting.abort();
+}
+
+#[tokio::test]
+async fn a_line_can_be_slow_both_ways() {
+    let service = service().await;
+    let uuid = service.upload("a.bin", "text/plain", &bytes(40_000, 1)).await;
+    for operation in ["uploads.direct", "cdn"] {
+        set(&service, json!([{"operation": operation, "effect": {"bytes_per_second": 100_000}}])).await;
+        let started = std::time::Instant::now();
+        if operation == "cdn" {
+            assert!(service.get(&format!("/{uuid}/")).await.body == bytes(40_000, 1));
+        } else {
+            service.upload("b.bin", "text/plain", &bytes(40_000, 2)).await;
+        }
+        let took = started.elapsed();
+        assert!(took >= Duration::from_millis(350), "{operation}: 40 kB at 100 kB/s took {took:?}");
+    }
+    let direct = service.local.requests().into_iter().rfind(|request| request.operation == Some("uploads.direct"));
+    assert!(direct.unwrap().received > 40_000);
+}
+
+#[tokio::test]
+async fn an_answer_can_break_off_in_the_middle() {
+    let service = service().await;
+    let uuid = service.upload("a.bin", "text/plain", &bytes(200_000, 1)).await;
+    set(&service, json!([{"operation": "cdn", "count": 1, "effect": {"reset": "mid_answer"}}])).await;
+    let mut socket = tokio::net::TcpStream::connect(service.local.address()).await.unwrap();
+    socket.write_all(format!("GET /{uuid}/ HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let ended = socket.read_to_end(&mut answer).await;
+    assert!(ended.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset));
+    assert!(answer.starts_with(b"HTTP/1.1 200") && (100_000..101_000).contains(&answer.len()), "{}", answer.len());
+    assert!(service.get(&format!("/{uuid}/")).await.body == bytes(200_000, 1), "only once");
+}
+
+#[tokio::test]
+async fn addresses_of_parts_can_expire_at_once_or_from_the_start() {
+    let service = service().await;
+    let (_, urls) = service.start(11_000_000, &[]).await;
+    let part = bytes(5 * MIB, 1);
+    set(&service, json!([{"operation": "part", "part": 2, "count": 1, "effect": {"expired": true}}])).await;
+    assert_eq!(service.put(&urls[0], part.clone()).await.status, 200);
+    let refused = service.put(&urls[1], part.clone()).await;
+    assert!(refused.status == 403 && refused.text().contains("<Message>Request has expired</Message>"));
+    assert_eq!(service.put(&urls[1], part.clone()).await.status, 200, "once");
+
+    set(&service, json!([{"operation": "uploads.multipart_start", "count": 1, "effect": {"expired": true}}])).await;
+    let (_, urls) = service.start(11_000_000, &[]).await;
+    let refused = service.put(&urls[0], part.clone()).await;
+    assert!(refused.status == 403 && refused.text().contains("<Message>Request has expired</Message>"));
+    let (_, urls) = service.start(11_000_000, &[]).await;
+    assert_eq!(service.put(&urls[0], part).await.status, 200);
+}
+
+/// By UUID and by name, wherever a request says which file it is about.
+#[tokio::test]
+async fn a_fault_can_strike_one_file_alone() {
+    let service = service().await;
+    let [cat, dog] =
+        [service.upload("cat.txt", "text/plain", b"a").await, service.upload("dog.txt", "text/plain", b"b").await];
+    let (film, urls) = service.start(11_000_000, &[]).await;
+    for file in [&cat, "cat.txt"] {
+        set(&service, json!([{"file": file, "effect": {"status": 503}}])).await;
+        for (target, other) in [
+            (format!("/{cat}/"), format!("/{dog}/")),
+            (info(&cat), info(&dog)),
+            (format!("/files/{cat}/"), format!("/files/{dog}/")),
+        ] {
+            let statuses = (
+                crate::rest_api::get(&service, &target).await.status,
+                crate::rest_api::get(&service, &other).await.status,
+            );
+            assert_eq!((statuses.0.as_u16(), statuses.1.as_u16()), (503, 200), "{file}: {target}");
+        }
+        let group = [("pub_key", KEY), ("files[]", dog.as_str()), ("files[]", cat.as_str())];
+        assert_eq!(service.urlencoded("/group/", &group).await.status, 503);
+        assert_eq!(service.urlencoded("/group/", &group[..2]).await.status, 200);
+    }
+    let sent = |name: &str| service.form("/base/", Form::new().file("file", name, "text/plain", b"hello"));
+    assert_eq!((sent("cat.txt").await.status.as_u16(), sent("rat.txt").await.status.as_u16()), (503, 200));
+
+    set(&service, json!([{"file": "big file.bin", "name": "film", "effect": {"status": 503}}])).await;
+    assert_eq!(service.put(&urls[0], "x").await.status, 503);
+    assert_eq!(service.complete(&film).await.status, 503);
+    let struck: Vec<_> = service.local.requests().into_iter().filter_map(|request| request.fault).collect();
+    assert_eq!(struck[struck.len() - 2..], ["film", "film"]);
+    service.send(Method::DELETE, "/_local/faults", &[], "").await;
+    assert_eq!(
+        service.put(&urls[2], bytes(11_000_000 - 10 * MIB, 1)).await.status,
+        200,
+        "what was looked at is read, too"
+    );
+    let whole = bytes(300_000, 9);
+    set(&service, json!([{"file": "other", "effect": {"status": 503}}])).await;
+    let uuid = service.upload("large.bin", "text/plain", &whole).await;
+    assert!(service.get(&format!("/{uuid}/")).await.body == whole);
+}
+
+fn info(file: &str) -> String {
+    format!("/info/?pub_key={KEY}&file_id={file}")
+}
+
+#[tokio::test]
+async fn a_scenario_can_be_put_in_force() {
+    let service = service().await;
+    let scenario =
+        "[[fault]]\nname = \"twice\"\noperation = \"uploads.direct\"\ncount = 2\neffect = { status = 500 }\n";
+    let put =
+        |body: &'static str| service.send(Method::PUT, "/_local/faults", &[("content-type", "application/toml")], body);
+    assert_eq!(put(scenario).await.json()[0]["name"], "twice");
+    for expected in [500, 500, 200] {
+        assert_eq!(service.form("/base/", one_file()).await.status, expected);
+    }
+    let requests = service.get("/_local/requests").await.json();
+    assert_eq!((&requests[1]["fault"], &requests[2]["fault"]), (&json!("twice"), &Value::Null));
+    assert!(put("[[fault").await.text().starts_with("not a scenario: "));
 }
