@@ -76,6 +76,10 @@ fn localise(value: &mut Value, call: &Call, address: &str) -> Result<(), Fault> 
         }
         Call::FileInfo(_) | Call::FileStore(_) | Call::FileDelete(_) => localise_file(value, address),
         Call::ProjectInfo => {}
+        // Until it is known where its links are, an answer does not go out.
+        _ => {
+            return Err(Fault::new(ProblemKind::NotFound, "There is no such operation; see the list of operations."));
+        }
     }
     Ok(())
 }

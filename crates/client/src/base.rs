@@ -31,6 +31,16 @@ impl Base {
         Self { scheme: Scheme::HTTPS, authority: Authority::from_static("api.uploadcare.com") }
     }
 
+    /// Where Uploadcare serves the Upload API.
+    pub fn uploadcare_upload() -> Self {
+        Self { scheme: Scheme::HTTPS, authority: Authority::from_static("upload.uploadcare.com") }
+    }
+
+    /// The address without a final slash.
+    pub(crate) fn origin(&self) -> String {
+        format!("{}://{}", self.scheme, self.authority)
+    }
+
     /// Reads an address; the final slash may be left out.
     pub fn parse(text: &str) -> Result<Self, BaseError> {
         let parts = text.parse::<Uri>().map_err(|_| BaseError::NotAnAddress)?.into_parts();

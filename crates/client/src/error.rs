@@ -1,6 +1,7 @@
 //! What can go wrong, by what a caller can do about it. Holds no key and no signature.
 
 use std::time::Duration;
+use updock_types::OperationId;
 
 /// Why a call has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +13,8 @@ pub enum Error {
         status: u16,
         /// The service's own sentence; foreign text, to be escaped before it is shown.
         detail: String,
+        /// A code of the Upload API's catalogue; empty where the service gives none.
+        code: String,
     },
     /// Too many requests; nothing was done.
     #[error("throttled for {} s", wait.as_secs())]
@@ -52,4 +55,35 @@ impl Error {
     pub fn is_key_refused(&self) -> bool {
         matches!(self, Self::Refused { status: 401 | 403, .. })
     }
+
+    /// Is there no such thing in this project?
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Refused { status: 404, .. })
+    }
+}
+
+/// Why a job that was waited for is not done.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// It came to nothing. Starting it again makes a new one.
+    #[error("{what}: it failed: {detail}")]
+    Failed {
+        /// Which operation reported it.
+        what: OperationId,
+        /// The service's own sentence; foreign text, to be escaped before it is shown.
+        detail: String,
+        /// A code of the Upload API's catalogue; empty where the service gives none.
+        code: String,
+    },
+    /// It is not done yet, and goes on at the service.
+    #[error("{what}: not done after {} s", after.as_secs())]
+    NotDone {
+        /// Which operation was asked.
+        what: OperationId,
+        /// How long we waited.
+        after: Duration,
+    },
+    /// It could not be looked at.
+    #[error(transparent)]
+    Call(#[from] Error),
 }

@@ -61,7 +61,7 @@ async fn a_refusal_carries_the_services_words() {
     let local = LocalUploadcare::start().await.unwrap();
     let missing = FileUuid::from_random_bytes([7; 16]);
     let error = client(&local, "demosecretkey").build().file_info(missing).await.unwrap_err();
-    assert!(matches!(&error, Error::Refused { status: 404, detail } if detail == "Not found."), "{error:?}");
+    assert!(matches!(&error, Error::Refused { status: 404, detail , .. } if detail == "Not found."), "{error:?}");
     assert!(!error.is_key_refused());
     let error = client(&local, "a wrong secret").build().project().await.unwrap_err();
     assert!(error.is_key_refused(), "{error:?}");

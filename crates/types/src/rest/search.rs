@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Conditions, all of which must hold. At least one is needed; `fuzziness` and `sort` are none.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Search {
     /// Found in the file name, a metadata value or the detected media type; at least 4 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
