@@ -15,14 +15,15 @@ const MAP: &[(&str, &[&str])] = &[
     ("updock-sign", &["updock-types"]),
     ("updock-engine", &["updock-types"]),
     ("updock-client", &["updock-types", "updock-sign", "updock-engine"]),
+    ("updock-cli", &["updock-types", "updock-sign", "updock-client"]),
     ("updock-local", &["updock-types", "updock-sign"]),
     ("updock", &["updock-types", "updock-engine"]),
     ("updock-signer", &["updock-types", "updock-sign", "updock-client"]),
-    ("xtask", &[]),
+    ("xtask", &["updock-types"]),
 ];
 
 /// What people use; nothing below knows of them, not even its tests.
-const PRODUCTS: &[&str] = &["updock", "updock-signer"];
+const PRODUCTS: &[&str] = &["updock", "updock-signer", "updock-cli"];
 
 /// Fails with one line for each arrow that is not on the map.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
