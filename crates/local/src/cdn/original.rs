@@ -71,6 +71,9 @@ fn describe(response: &mut Response, row: &FileRow, etag: &str) {
         set(response, header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'; style-src 'unsafe-inline'");
     }
     answer::validators(response, row, etag);
+    if row.placeholder {
+        set(response, http::HeaderName::from_static("x-updock-placeholder"), "1");
+    }
 }
 
 fn stream_out(blob: File, size: u64) -> Body {

@@ -44,9 +44,12 @@ fn vp8(file: &[u8]) -> Option<&[u8]> {
 }
 
 fn element(id: &[u8], body: &[u8]) -> Vec<u8> {
-    // Lengths of eight bytes: 0x01, then seven bytes.
-    let length = (0x0100_0000_0000_0000 | body.len() as u64).to_be_bytes();
-    [id, &length, body].concat()
+    match u8::try_from(body.len()) {
+        // Who tells files by their first bytes knows the shortest form only.
+        Ok(length) if length < 0x7f => [id, &[0x80 | length], body].concat(),
+        // Eight bytes: 0x01, then the length in seven.
+        _ => [id, &(0x0100_0000_0000_0000 | body.len() as u64).to_be_bytes(), body].concat(),
+    }
 }
 
 fn webm(frame: &[u8], (width, height): (u32, u32), title: &str) -> Vec<u8> {

@@ -35,6 +35,8 @@ pub(crate) struct FileRow {
     pub(crate) variations: BTreeMap<String, FileUuid>,
     /// Are its bytes there?
     pub(crate) making: Making,
+    /// Does it stand for something that cannot be made here?
+    pub(crate) placeholder: bool,
 }
 
 /// Is a file whole, or announced before its bytes are there?
@@ -125,7 +127,7 @@ pub(crate) struct Listed {
 macro_rules! columns {
     () => {
         "SELECT uuid, original_filename, mime_type, size, etag, uploaded_at, stored_at, removed_at, ready_at, is_image,
-                content_info, metadata, tags, appdata, variations, provisional"
+                content_info, metadata, tags, appdata, variations, provisional, placeholder"
     };
 }
 pub(super) const COLUMNS: &str = columns!();
@@ -151,6 +153,7 @@ pub(super) fn read(row: &SqliteRow) -> Result<FileRow, StoreError> {
         appdata: serde_json::from_str(row.try_get("appdata")?)?,
         variations: serde_json::from_str(row.try_get("variations")?)?,
         making: Making::parse(row.try_get("provisional")?),
+        placeholder: row.try_get("placeholder")?,
     })
 }
 
