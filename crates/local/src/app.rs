@@ -1,6 +1,6 @@
 //! What every request can reach.
 
-use crate::{cdn::Workshop, config::Config, faults::Faults, journal::Journal, store::Store};
+use crate::{cdn::Workshop, clock::Clock, config::Config, events::Events, faults::Faults, fetch::Sources, jobs::Jobs, journal::Journal, store::Store};
 use std::{net::SocketAddr, sync::Arc};
 
 /// Shared by all requests; cheap to clone.
@@ -11,6 +11,16 @@ pub(crate) struct App {
     pub(crate) faults: Arc<Faults>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) workshop: Arc<Workshop>,
+    pub(crate) events: Arc<Events>,
+    pub(crate) sources: Arc<Sources>,
+    pub(crate) jobs: Arc<Jobs>,
     /// What is listened on.
     pub(crate) address: SocketAddr,
+}
+
+impl App {
+    /// The clock by which files expire and deliveries are repeated.
+    pub(crate) fn clock(&self) -> Clock {
+        Clock::new(self.config.clock_speed)
+    }
 }

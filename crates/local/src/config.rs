@@ -1,7 +1,7 @@
 //! How the stand-in behaves, decided once at start.
 
-use crate::faults::Fault;
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use crate::{faults::Fault, remote::RemoteStorage};
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 use updock_sign::SecretKey;
 use updock_types::{PublicKey, rest::Collaborator, upload::limits};
 
@@ -12,6 +12,22 @@ pub enum Storage {
     Memory,
     /// Rows and bytes in this directory.
     Directory(PathBuf),
+}
+
+/// How a project stands with the service. Source: Upload API, Errors.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// Uploads are welcome.
+    #[default]
+    Good,
+    /// The project is marked as removed.
+    Removed,
+    /// The account is blocked.
+    Blocked,
+    /// The account is blocked because it was not paid for.
+    Unpaid,
+    /// The account has reached its limits.
+    LimitsReached,
 }
 
 /// How the stand-in behaves.
@@ -39,6 +55,27 @@ pub struct Config {
     pub multipart_min_size: u64,
     /// How long a file stays unready.
     pub ready_delay: Duration,
+    /// How long a conversion, a run of an add-on or an image derivative takes, beside its work.
+    pub job_time: Duration,
+    /// Must image derivatives bring a token? The service asks for one unless a project says otherwise.
+    pub signed_derivatives: bool,
+    /// May the project use webhooks?
+    pub webhooks: bool,
+    /// May webhooks be told to private addresses, this machine's among them? The real service refuses these.
+    pub private_webhooks: bool,
+    /// How long a webhook's target may take to answer.
+    pub webhook_timeout: Duration,
+    /// May files be uploaded from URLs with private addresses? The real service refuses these.
+    pub private_urls: bool,
+    /// How long fetching a file from a URL may take.
+    pub from_url_timeout: Duration,
+    /// How fast time passes for files that expire and deliveries that are repeated: `1` is real time, `10 000` makes a
+    /// day of nine seconds, `0` stops it.
+    pub clock_speed: f64,
+    /// How many requests a second each API takes; as many as come when absent. Parts and the CDN are not counted.
+    pub throttle: Option<NonZeroU32>,
+    /// How the project stands with the service; anything but good refuses uploads.
+    pub standing: Standing,
     /// May `Uploadcare.Simple` come over plain HTTP? The real service refuses it.
     pub simple_over_http: bool,
     /// What links start with, without `/` at the end; from the request's `Host` when absent.
@@ -49,6 +86,8 @@ pub struct Config {
     pub body_timeout: Duration,
     /// How long a client may take to send a request's head.
     pub header_timeout: Duration,
+    /// Storages of the project's that copies can go out to.
+    pub remote_storages: Vec<RemoteStorage>,
     /// Faults in force from the start.
     pub faults: Vec<Fault>,
 }
@@ -68,11 +107,22 @@ impl Default for Config {
             max_file_size: limits::MAX_FILE_SIZE,
             multipart_min_size: limits::MULTIPART_MIN_SIZE,
             ready_delay: Duration::ZERO,
+            job_time: Duration::ZERO,
+            signed_derivatives: true,
+            webhooks: true,
+            private_webhooks: true,
+            webhook_timeout: Duration::from_secs(10),
+            private_urls: true,
+            from_url_timeout: Duration::from_mins(10),
+            clock_speed: 1.0,
+            throttle: None,
+            standing: Standing::Good,
             simple_over_http: true,
             public_url: None,
             cdn_base: None,
             body_timeout: Duration::from_mins(1),
             header_timeout: Duration::from_secs(30),
+            remote_storages: Vec::new(),
             faults: Vec::new(),
         }
     }

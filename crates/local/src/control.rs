@@ -5,26 +5,29 @@ use crate::{
     faults::Fault,
     headers,
     origin::Origins,
-    store::{ListQuery, Window},
+    store::{DeliveryRecord, ListQuery, StoreError, Window},
     view,
 };
 use axum::{
     Router,
     body::Body,
-    extract::{Query, Request, State},
+    extract::{Path, Query, Request, State},
     http::{HeaderMap, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use serde::{Deserialize, Serialize};
-use updock_types::{FileUuid, Timestamp, sanitised_name};
+use updock_types::{Event, FileUuid, Timestamp, WebhookId, sanitised_name};
 
 pub(crate) fn router(app: App) -> Router {
     Router::new()
         .route("/_local/files", get(files))
+        .route("/_local/files/{uuid}", delete(purge))
         .route("/_local/requests", get(requests).delete(forget_requests))
         .route("/_local/faults", get(faults).put(set_faults).delete(clear_faults))
+        .route("/_local/webhooks", get(webhooks))
+        .route("/_local/events", get(events))
         .route("/_local/reset", post(reset))
         .layer(middleware::from_fn(open_to_pages))
         .with_state(app)
@@ -91,7 +94,16 @@ async fn files(State(app): State<App>, Query(params): Query<FilesParams>, asked:
     }
 }
 
-fn failed(error: &crate::store::StoreError) -> Response {
+/// `DELETE /_local/files/{uuid}`: purges a file, bytes and all, as the service does some time after its removal.
+async fn purge(State(app): State<App>, Path(file): Path<FileUuid>) -> Response {
+    match app.store.purge_file(file).await {
+        Ok(true) => StatusCode::NO_CONTENT.into_response(),
+        Ok(false) => StatusCode::NOT_FOUND.into_response(),
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &StoreError) -> Response {
     tracing::error!(%error, "could not answer");
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
@@ -106,13 +118,59 @@ async fn forget_requests(State(app): State<App>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
+/// A subscription, and what was delivered to it last, newest first.
+#[derive(Serialize)]
+struct WebhookLog {
+    id: WebhookId,
+    event: Event,
+    target_url: String,
+    is_active: bool,
+    /// Are its deliveries signed? The secret itself is for the REST API to tell.
+    is_signed: bool,
+    deliveries: Vec<DeliveryRecord>,
+}
+
+/// `GET /_local/webhooks`: subscriptions with their last deliveries.
+async fn webhooks(State(app): State<App>, Query(params): Query<FilesParams>) -> Response {
+    let log = async {
+        let mut log = Vec::new();
+        for row in app.store.webhooks().await? {
+            let deliveries = app.store.deliveries(row.id, params.limit.clamp(1, 1000)).await?;
+            log.push(WebhookLog {
+                id: row.id,
+                event: row.wish.event,
+                target_url: row.wish.target_url,
+                is_active: row.wish.is_active,
+                is_signed: row.wish.signing_secret.is_some(),
+                deliveries,
+            });
+        }
+        Ok::<_, StoreError>(log)
+    };
+    match log.await {
+        Ok(log) => json(&log),
+        Err(error) => failed(&error),
+    }
+}
+
+/// `GET /_local/events`: what happened to files, oldest first, whether anybody had subscribed or not.
+async fn events(State(app): State<App>) -> Response {
+    json(&app.events.list())
+}
+
 async fn faults(State(app): State<App>) -> Response {
     json(&app.faults.list())
 }
 
-/// `PUT /_local/faults`: these rules instead of those before.
-async fn set_faults(State(app): State<App>, body: String) -> Response {
-    match Fault::parse_list(&body) {
+/// `PUT /_local/faults`: these rules, in JSON or as a scenario in TOML, instead of those before.
+async fn set_faults(State(app): State<App>, headers: HeaderMap, body: String) -> Response {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let parsed = if content_type.starts_with("application/toml") {
+        Fault::parse_scenario(&body)
+    } else {
+        Fault::parse_list(&body)
+    };
+    match parsed {
         Ok(faults) => {
             app.faults.set(faults);
             faults_now(&app)
@@ -134,6 +192,7 @@ async fn clear_faults(State(app): State<App>) -> StatusCode {
 async fn reset(State(app): State<App>) -> Response {
     app.faults.set(Vec::new());
     app.journal.clear();
+    app.events.clear();
     let workshop = app.workshop.clone();
     if let Ok(Err(error)) = tokio::task::spawn_blocking(move || workshop.clear()).await {
         tracing::warn!(%error, "could not remove finished pictures");

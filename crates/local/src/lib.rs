@@ -5,30 +5,38 @@ mod app;
 mod body;
 mod cdn;
 mod chance;
+mod clock;
 mod config;
 mod content;
 mod control;
 mod events;
 mod faults;
+mod fetch;
 mod front;
 mod headers;
+mod hindrance;
+mod jobs;
 mod journal;
 mod make;
 mod origin;
+mod outward;
 mod part_url;
 mod parts;
 mod percent;
+mod remote;
 mod picture;
 mod rest;
 mod routes;
 mod server;
 mod store;
+mod subject;
 mod upload;
 mod view;
 
-pub use config::{Config, Storage};
+pub use config::{Config, Standing, Storage};
 pub use faults::{Effect, Fault, FaultError, Reset};
 pub use journal::RequestRecord;
+pub use remote::{RemotePlace, RemoteStorage, RemoteStorageError, S3Bucket};
 
 use app::App;
 use std::{
@@ -39,7 +47,7 @@ use std::{
     sync::Arc,
 };
 use store::{Database, Store};
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tokio::{net::TcpListener, sync::oneshot, task::{JoinHandle, JoinSet}};
 
 /// Why the stand-in did not start.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +81,8 @@ pub struct LocalUploadcare {
     app: App,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,
+    /// What goes on beside requests; ends when this goes.
+    _background: JoinSet<()>,
     // Dropped last: the lock of the data directory, or the directory itself.
     _lock: Option<File>,
     _directory: Option<tempfile::TempDir>,
@@ -105,17 +115,27 @@ impl LocalUploadcare {
         let address = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
         let faults = faults::Faults::default();
         faults.set(config.faults.clone());
+        let (sources, asked) = fetch::Sources::new(&config);
         let app = App {
-            config: Arc::new(config),
             store: Arc::new(store),
             faults: Arc::new(faults),
+            events: Arc::new(events::Events::new(&config)),
+            sources: Arc::new(sources),
             journal: Arc::default(),
             workshop: Arc::new(cdn::Workshop::new(&directory)),
+            jobs: Arc::default(),
+            config: Arc::new(config),
             address,
         };
+        let resumed = rest::copies::resume(&app).await;
+        resumed.map_err(|error| StartError::Store(error.to_string()))?;
+        app.resume_jobs().await.map_err(|error| StartError::Store(error.to_string()))?;
+        let mut background = JoinSet::new();
+        background.spawn(events::deliver(app.clone()));
+        background.spawn(fetch::fetch_all(app.clone(), asked));
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(server::serve(listener, app.clone(), stopped));
-        Ok(Self { app, stop: Some(stop), serving, _lock: lock, _directory: temporary })
+        Ok(Self { app, stop: Some(stop), serving, _background: background, _lock: lock, _directory: temporary })
     }
 
     /// Where it is reached, without `/` at the end.
@@ -149,6 +169,7 @@ impl LocalUploadcare {
 impl Drop for LocalUploadcare {
     fn drop(&mut self) {
         self.serving.abort();
+        self.app.jobs.stop();
     }
 }
 

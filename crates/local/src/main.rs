@@ -5,12 +5,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{
     io::Write,
     net::{IpAddr, SocketAddr},
+    num::NonZeroU32,
     path::PathBuf,
     process::ExitCode,
     time::Duration,
 };
 use tokio::signal::unix::{SignalKind, signal};
-use updock_local::{Config, Fault, LocalUploadcare, Storage};
+use updock_local::{Config, Fault, LocalUploadcare, Standing, Storage};
 use updock_sign::SecretKey;
 use updock_types::PublicKey;
 
@@ -80,6 +81,31 @@ struct Serve {
     /// How long a file stays unready, like 1500ms or 2s
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0s")]
     ready_delay: Duration,
+    /// How long conversions, add-ons and image derivatives take, beside their work
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1s")]
+    job_time: Duration,
+    /// Must image derivatives bring a token? The real service asks for one unless the project says otherwise
+    #[arg(long, value_enum, default_value = "required")]
+    signed_derivatives: SignedUploads,
+    /// May the project use webhooks?
+    #[arg(long, value_enum, default_value = "on")]
+    webhooks: Switch,
+    /// May webhooks be told to private addresses, this machine's among them? The real service refuses these
+    #[arg(long, value_enum, default_value = "on")]
+    private_webhooks: Switch,
+    /// Fetch uploads from URLs with private addresses too, this machine's among them
+    #[arg(long)]
+    allow_private_urls: bool,
+    /// How fast time passes for unstored files (24 hours) and repeated deliveries: 1 is real time, 10000 makes a day of
+    /// nine seconds, 0 stops it
+    #[arg(long, value_name = "FACTOR", value_parser = clock_speed, default_value = "1")]
+    clock_speed: f64,
+    /// Take only so many requests a second in each API, like 20/s, and answer 429 to the others
+    #[arg(long, value_name = "N/s", value_parser = rate)]
+    throttle: Option<NonZeroU32>,
+    /// How the project stands with the service; anything but good refuses uploads
+    #[arg(long, value_enum, default_value = "good")]
+    standing: StandingArg,
     /// May Uploadcare.Simple come over plain HTTP? The real service refuses it
     #[arg(long, value_enum, default_value = "on")]
     simple_over_http: Switch,
@@ -107,6 +133,27 @@ enum SignedUploads {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum StandingArg {
+    Good,
+    Removed,
+    Blocked,
+    Unpaid,
+    LimitsReached,
+}
+
+impl From<StandingArg> for Standing {
+    fn from(standing: StandingArg) -> Self {
+        match standing {
+            StandingArg::Good => Self::Good,
+            StandingArg::Removed => Self::Removed,
+            StandingArg::Blocked => Self::Blocked,
+            StandingArg::Unpaid => Self::Unpaid,
+            StandingArg::LimitsReached => Self::LimitsReached,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Switch {
     On,
     Off,
@@ -120,6 +167,16 @@ fn duration(text: &str) -> Result<Duration, String> {
         "s" | "" => Ok(Duration::from_secs(number)),
         _ => Err("the unit is ms or s".to_owned()),
     }
+}
+
+fn clock_speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().ok().filter(|speed: &f64| speed.is_finite() && *speed >= 0.0);
+    speed.ok_or_else(|| "expected a number, like 1 or 10000".to_owned())
+}
+
+fn rate(text: &str) -> Result<NonZeroU32, String> {
+    let number = text.strip_suffix("/s").unwrap_or(text);
+    number.parse().map_err(|_| "expected a number of requests a second, like 20/s".to_owned())
 }
 
 fn base_url(text: &str) -> Result<String, String> {
@@ -143,6 +200,14 @@ impl From<Serve> for Config {
             project_name: serve.project_name,
             max_file_size: serve.max_file_size.unwrap_or(base.max_file_size),
             ready_delay: serve.ready_delay,
+            job_time: serve.job_time,
+            signed_derivatives: serve.signed_derivatives == SignedUploads::Required,
+            webhooks: serve.webhooks == Switch::On,
+            private_webhooks: serve.private_webhooks == Switch::On,
+            private_urls: serve.allow_private_urls,
+            clock_speed: serve.clock_speed,
+            throttle: serve.throttle,
+            standing: serve.standing.into(),
             simple_over_http: serve.simple_over_http == Switch::On,
             public_url: serve.public_url,
             cdn_base: serve.cdn_base,

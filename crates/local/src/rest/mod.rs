@@ -4,13 +4,16 @@
 mod addons;
 mod batch;
 mod convert;
+pub(crate) mod copies;
 mod files;
 mod groups;
 pub(crate) mod input;
 mod metadata;
 mod page;
 mod search;
+mod source;
 mod tags;
+mod webhooks;
 
 use crate::{
     app::App,
@@ -161,8 +164,8 @@ async fn answer(
         OperationId::GroupInfo => groups::info(call).await,
         OperationId::GroupDelete => groups::delete(call).await,
         OperationId::ProjectInfo => Ok(project(app)),
-        // Being built.
-        OperationId::FileLocalCopy | OperationId::FileRemoteCopy => Err(Failure::not_found()),
+        OperationId::FileLocalCopy => copies::local(call).await,
+        OperationId::FileRemoteCopy => copies::remote(call).await,
         OperationId::DocumentInfo => convert::document_info(call).await,
         OperationId::DocumentConvert => convert::documents(call).await,
         OperationId::DocumentStatus => convert::document_status(call).await,
@@ -176,12 +179,12 @@ async fn answer(
         | OperationId::ModerationStatus
         | OperationId::VirusScanStatus
         | OperationId::RemoveBgStatus => addons::status(call).await,
-        OperationId::WebhooksList
-        | OperationId::WebhookCreate
-        | OperationId::WebhookUnsubscribe
-        | OperationId::WebhookInfo
-        | OperationId::WebhookUpdate
-        | OperationId::WebhookDelete => Err(Failure::not_found()),
+        OperationId::WebhooksList => webhooks::list(call).await,
+        OperationId::WebhookCreate => webhooks::create(call).await,
+        OperationId::WebhookUnsubscribe => webhooks::unsubscribe(call).await,
+        OperationId::WebhookInfo => webhooks::info(call).await,
+        OperationId::WebhookUpdate => webhooks::update(call).await,
+        OperationId::WebhookDelete => webhooks::delete(call).await,
         // The router sends only operations of this API here.
         OperationId::UploadDirect
         | OperationId::MultipartStart

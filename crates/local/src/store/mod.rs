@@ -4,6 +4,7 @@
 //! is answered to a client before. With `--in-memory` there is one connection, which is the database.
 
 pub(crate) mod blobs;
+mod copies;
 mod files;
 mod groups;
 mod jobs;
@@ -11,15 +12,20 @@ mod making;
 mod search;
 mod tokens;
 mod uploads;
+mod urls;
+mod webhooks;
 mod window;
 
 pub(crate) use blobs::{Blobs, Sink, Spool};
+pub(crate) use copies::CopyRow;
 pub(crate) use files::{Changed, Edited, FileRow, Keeping, ListQuery, Making, NewFile};
 pub(crate) use groups::{GroupRow, Member};
 pub(crate) use jobs::{JobRow, JobState, Outcome, Trouble};
 pub(crate) use search::Terms;
 pub(crate) use tokens::Charge;
 pub(crate) use uploads::{Claims, PartRow, UploadRow};
+pub(crate) use urls::{UrlState, UrlUpload};
+pub(crate) use webhooks::{Attempt, DeliveryRecord, DueDelivery, WebhookRow, Wish, Written, event_named};
 pub(crate) use window::{Cursor, Stretch, Window};
 
 use sqlx::{
@@ -139,7 +145,7 @@ impl Store {
     pub(crate) async fn reset(&self) -> Result<(), StoreError> {
         let mut change = self.change().await?;
         for table in
-            ["DELETE FROM files", "DELETE FROM uploads", "DELETE FROM file_groups", "DELETE FROM token_operations"]
+            ["DELETE FROM files", "DELETE FROM uploads", "DELETE FROM file_groups", "DELETE FROM token_operations", "DELETE FROM jobs", "DELETE FROM page_groups", "DELETE FROM webhooks", "DELETE FROM url_uploads", "DELETE FROM url_files"]
         {
             sqlx::query(table).execute(&mut *change).await?;
         }

@@ -3,15 +3,28 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "the helpers of tests unwrap as tests do")]
 
+mod addons;
 mod bad_input;
+mod batches;
 mod cdn;
+mod cdn_images;
 mod client;
+mod conversion;
+mod conformance_rest;
+mod copies;
 mod crash;
+mod derivatives;
 mod faults;
 mod groups;
+mod groups_rest;
 mod memory;
+mod metadata;
 mod multipart;
+mod outside;
 mod rest_api;
+mod search;
 mod signed_uploads;
+mod tags;
 mod transport;
 mod uploads;
+mod webhooks;
