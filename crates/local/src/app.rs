@@ -1,6 +1,9 @@
 //! What every request can reach.
 
-use crate::{cdn::Workshop, clock::Clock, config::Config, events::Events, faults::Faults, fetch::Sources, jobs::Jobs, journal::Journal, store::Store};
+use crate::{
+    cdn::Workshop, clock::Clock, config::Config, events::Events, faults::Faults, fetch::Sources, jobs::Jobs,
+    journal::Journal, store::Store, throttle::Throttle,
+};
 use std::{net::SocketAddr, sync::Arc};
 
 /// Shared by all requests; cheap to clone.
@@ -13,6 +16,7 @@ pub(crate) struct App {
     pub(crate) workshop: Arc<Workshop>,
     pub(crate) events: Arc<Events>,
     pub(crate) sources: Arc<Sources>,
+    pub(crate) throttle: Arc<Throttle>,
     pub(crate) jobs: Arc<Jobs>,
     /// What is listened on.
     pub(crate) address: SocketAddr,

@@ -10,6 +10,7 @@ mod config;
 mod content;
 mod control;
 mod events;
+mod expiry;
 mod faults;
 mod fetch;
 mod front;
@@ -30,6 +31,8 @@ mod routes;
 mod server;
 mod store;
 mod subject;
+mod throttle;
+mod transfer;
 mod upload;
 mod view;
 
@@ -37,6 +40,7 @@ pub use config::{Config, Standing, Storage};
 pub use faults::{Effect, Fault, FaultError, Reset};
 pub use journal::RequestRecord;
 pub use remote::{RemotePlace, RemoteStorage, RemoteStorageError, S3Bucket};
+pub use transfer::{Import, TransferError};
 
 use app::App;
 use std::{
@@ -121,6 +125,7 @@ impl LocalUploadcare {
             faults: Arc::new(faults),
             events: Arc::new(events::Events::new(&config)),
             sources: Arc::new(sources),
+            throttle: Arc::new(throttle::Throttle::new(&config)),
             journal: Arc::default(),
             workshop: Arc::new(cdn::Workshop::new(&directory)),
             jobs: Arc::default(),
@@ -132,6 +137,7 @@ impl LocalUploadcare {
         app.resume_jobs().await.map_err(|error| StartError::Store(error.to_string()))?;
         let mut background = JoinSet::new();
         background.spawn(events::deliver(app.clone()));
+        background.spawn(expiry::expire(app.clone()));
         background.spawn(fetch::fetch_all(app.clone(), asked));
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(server::serve(listener, app.clone(), stopped));
@@ -156,6 +162,11 @@ impl LocalUploadcare {
     /// What arrived so far, oldest first.
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.app.journal.list()
+    }
+
+    /// Forgets all files, groups, jobs, webhooks, faults and what arrived, as `POST /_local/reset` does.
+    pub async fn reset(&self) -> Result<(), StartError> {
+        self.app.reset().await.map_err(|error| StartError::Store(error.to_string()))
     }
 
     /// Stops accepting and waits until requests under way have ended, ten seconds at most.

@@ -139,6 +139,11 @@ async fn answer(
         BodyError::TimedOut | BodyError::Broken => Failure::new(StatusCode::BAD_REQUEST, "Request body is incomplete."),
     })?;
     authenticate(app, parts, &bytes)?;
+    if let Err(seconds) = app.throttle.rest() {
+        let mut response = throttled(seconds);
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        return Ok(response);
+    }
     let method = if parts.method == http::Method::HEAD { "GET" } else { parts.method.as_str() };
     let operation = operations.iter().find(|operation| operation.method.as_str() == method);
     let operation = operation.ok_or_else(|| {

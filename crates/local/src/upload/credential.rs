@@ -24,6 +24,7 @@ pub(super) async fn check(
     endpoint: &str,
     demand: Demand,
 ) -> Result<Option<Charge>, Failure> {
+    super::check_standing(app)?;
     let config = &app.config;
     if !config.signed_uploads {
         return Ok(None); // then the service looks at none of it
@@ -44,6 +45,7 @@ pub(super) async fn check(
 
 /// Checks the token that an image derivative must bring, where the project wants one; a signature does not count.
 pub(super) async fn check_derivative(app: &App, parts: &Parts, endpoint: &str) -> Result<Option<Charge>, Failure> {
+    super::check_standing(app)?;
     if !app.config.signed_derivatives {
         return Ok(None);
     }

@@ -15,6 +15,7 @@ mod start;
 use crate::{
     app::App,
     body::BodyReader,
+    config::Standing,
     faults::Effect,
     store::{NewFile, StoreError},
 };
@@ -67,6 +68,13 @@ pub(crate) struct Call<'a> {
 /// Runs the operation and writes its answer.
 pub(crate) async fn run(app: &App, operation: OperationId, parts: &Parts, body: Body, effect: &Effect) -> Response {
     let mut body = BodyReader::new(body, app.config.body_timeout);
+    // Before any key is looked at. The body is read all the same, or the client would see a broken connection.
+    if let Err(seconds) = app.throttle.upload() {
+        body.drain().await;
+        let mut response = refuse(parts, &ErrorCode::RequestThrottledError.error(&[]));
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        return response;
+    }
     let call = Call { app, parts, body: &mut body, effect };
     let result = match operation {
         OperationId::UploadDirect => direct::upload(call).await,
@@ -81,7 +89,6 @@ pub(crate) async fn run(app: &App, operation: OperationId, parts: &Parts, body: 
         OperationId::ImageEdit => derivative::edit(call).await,
         OperationId::DerivativeStatus => derivative::status(call).await,
         // The router sends only operations of this API here.
-        // Being built, and what the router never sends here.
         _ => Err(ErrorCode::UploadViewsError.error(&[]).into()),
     };
     body.drain().await;
@@ -133,8 +140,22 @@ fn check_key(app: &App, params: &Params, parameter: &'static str) -> Result<(), 
         Some(key) if key != app.config.public_key.as_str() => {
             Err(ErrorCode::ProjectPublicKeyInvalidError.error(&[parameter]))
         }
+        Some(key) if app.config.standing == Standing::Removed => {
+            Err(ErrorCode::ProjectPublicKeyRemovedError.error(&[key]))
+        }
         Some(_) => Ok(()),
     }
+}
+
+/// Refuses what writes where the account may not.
+fn check_standing(app: &App) -> Result<(), UploadApiError> {
+    let code = match app.config.standing {
+        Standing::Good | Standing::Removed => return Ok(()),
+        Standing::Blocked => ErrorCode::AccountBlockedError,
+        Standing::Unpaid => ErrorCode::AccountUnpaidError,
+        Standing::LimitsReached => ErrorCode::AccountLimitsExceededError,
+    };
+    Err(code.error(&[]))
 }
 
 /// `1` stores at once, `0` does not; anything else leaves it to the project.
