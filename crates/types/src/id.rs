@@ -45,6 +45,11 @@ impl FileUuid {
         uuid::Uuid::try_parse(text).map(Self).map_err(|_| FileUuidError)
     }
 
+    /// As `Display` writes it, without the formatting machinery: in a browser that would be downloaded for this alone.
+    pub fn to_text(self) -> String {
+        self.0.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()).to_owned()
+    }
+
     /// A version 4 UUID from 16 random bytes. The caller brings the chance; this crate has none.
     pub fn from_random_bytes(bytes: [u8; 16]) -> Self {
         Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
