@@ -198,7 +198,7 @@ impl Engine {
 
     fn active_works(&self) -> impl Iterator<Item = &Work> {
         self.active.iter().filter_map(|key| match &self.file(*key)?.phase {
-            Phase::Active(work) => Some(work),
+            Phase::Active(work) => Some(&**work),
             _ => None,
         })
     }
@@ -240,9 +240,9 @@ impl Engine {
         }
     }
 
-    fn first_work(&self, size: u64) -> Work {
+    fn first_work(&self, size: u64) -> Box<Work> {
         let from = self.config.multipart_from.clamp(limits::MULTIPART_MIN_SIZE, limits::DIRECT_MAX_SIZE);
-        Work::new(if size >= from { Step::Start } else { Step::Direct })
+        Box::new(Work::new(if size >= from { Step::Start } else { Step::Direct }))
     }
 
     fn configure(&mut self, config: Config) {
@@ -291,20 +291,24 @@ impl Engine {
             }
             (Command::Pause(_), Phase::Queued(_) | Phase::Active(_)) => {
                 self.call_back(now, key);
-                self.rephase(key, Phase::Paused);
+                self.rephase(key, &mut Phase::Paused);
             }
             (Command::Resume(_), Phase::Paused(_)) => {
-                self.rephase(key, Phase::Queued);
+                self.rephase(key, &mut Phase::Queued);
                 self.queue.push_front(key);
             }
             (Command::Retry(_), Phase::Failed(failure, _)) => {
                 let anew = matches!(failure, Failure::SizeDiffers { .. } | Failure::Unreadable | Failure::Lost);
-                self.rephase(key, |work| Phase::Queued(if anew { first } else { work.renew() }));
+                let mut first = anew.then_some(first);
+                self.rephase(key, &mut |mut work| {
+                    work.renew();
+                    Phase::Queued(first.take().unwrap_or(work))
+                });
                 self.queue.push_back(key);
             }
             (Command::Cancel(_), Phase::Queued(_) | Phase::Active(_) | Phase::Paused(_)) => {
                 self.call_back(now, key);
-                self.rephase(key, |work| Phase::Failed(Failure::Cancelled, work));
+                self.rephase(key, &mut |work| Phase::Failed(Failure::Cancelled, work));
             }
             (Command::Remove(_), _) => {
                 self.call_back(now, key);
@@ -316,25 +320,29 @@ impl Engine {
     }
 
     /// Moves a file's work into another phase.
-    fn rephase(&mut self, key: FileKey, phase: impl FnOnce(Work) -> Phase) {
-        if let Some(file) = self.file_mut(key)
-            && let Some(work) = file.take_work()
-        {
-            file.phase = phase(work);
+    fn rephase(&mut self, key: FileKey, phase: &mut dyn FnMut(Box<Work>) -> Phase) {
+        let mut active = false;
+        if let Some(file) = self.file_mut(key) {
+            if let Some(work) = file.take_work() {
+                file.phase = phase(work);
+            }
+            active = matches!(file.phase, Phase::Active(_));
         }
-        let file = self.file(key);
-        if !file.is_some_and(|file| matches!(file.phase, Phase::Active(_))) {
-            self.active.retain(|active| *active != key);
+        if !active {
+            self.retire(key);
         }
         self.changed(key);
     }
 
+    /// It is not under way any more.
+    fn retire(&mut self, key: FileKey) {
+        self.active.retain(|active| *active != key);
+    }
+
     fn remove(&mut self, key: FileKey) {
         let Some(file) = self.files.get_mut(key.0 as usize).and_then(Option::take) else { return };
-        self.active.retain(|active| *active != key);
-        let mut row = Row::clone(&file.row);
-        row.state = RowState::Removed;
-        self.gone.push(Arc::new(row));
+        self.retire(key);
+        self.gone.push(file.row_as(RowState::Removed, file.row.sent));
         if !matches!(file.phase, Phase::Done(_)) {
             self.actions.push_back(Action::Release(key));
         }
@@ -600,7 +608,7 @@ impl Engine {
     }
 
     fn done(&mut self, key: FileKey, success: Success) {
-        self.active.retain(|active| *active != key);
+        self.retire(key);
         if let Some(file) = self.file_mut(key) {
             file.phase = Phase::Done(success);
         }
@@ -610,7 +618,8 @@ impl Engine {
 
     fn fail(&mut self, now: Millis, key: FileKey, failure: Failure) {
         self.call_back(now, key);
-        self.rephase(key, |work| Phase::Failed(failure, work));
+        let mut failure = Some(failure);
+        self.rephase(key, &mut |work| Phase::Failed(failure.take().unwrap_or(Failure::Cancelled), work));
     }
 
     fn network(&mut self, now: Millis, network: Network) {
@@ -703,7 +712,7 @@ impl Engine {
             let Some(key) = self.queue.pop_front() else { return false };
             if self.file(key).is_some_and(|file| matches!(file.phase, Phase::Queued(_))) {
                 self.active.push(key);
-                self.rephase(key, Phase::Active);
+                self.rephase(key, &mut Phase::Active);
                 return true;
             }
         }
@@ -801,7 +810,7 @@ impl Engine {
         let checked = policy.check(&file.row.name, file.size, &file.row.media_type);
         let Err(refusal) = checked.and_then(|()| policy.check_count(count)) else { return false };
         if needs {
-            self.rephase(key, |_| Phase::Rejected(refusal));
+            self.rephase(key, &mut |_| Phase::Rejected(refusal.clone()));
         }
         needs
     }
@@ -841,9 +850,7 @@ impl Engine {
             };
             let sent = sent.min(file.size).max(file.row.sent);
             if file.row.state != state || file.row.sent != sent {
-                let row = Arc::make_mut(&mut file.row);
-                row.state = state;
-                row.sent = sent;
+                file.row = file.row_as(state, sent);
             }
         }
     }

@@ -18,12 +18,12 @@ pub(crate) struct File {
 pub(crate) enum Phase {
     Rejected(Refusal),
     Ready,
-    Queued(Work),
-    Active(Work),
-    Paused(Work),
+    Queued(Box<Work>),
+    Active(Box<Work>),
+    Paused(Box<Work>),
     Done(Success),
     /// With what can be taken up again on a retry.
-    Failed(Failure, Work),
+    Failed(Failure, Box<Work>),
     Removed,
 }
 
@@ -123,14 +123,13 @@ impl Work {
     }
 
     /// Takes up after a failure or cancel, as a person asked.
-    pub(crate) fn renew(mut self) -> Self {
+    pub(crate) fn renew(&mut self) {
         self.hold = None;
         self.request = None;
         (self.failed, self.throttled, self.looks, self.renewed, self.restarted) = (0, 0, 0, 0, 0);
         if let Step::Parts(parts) = &mut self.step {
             parts.forgive();
         }
-        self
     }
 
     /// Does the next request carry a credential?
@@ -210,6 +209,13 @@ impl File {
         Self { size, phase, row: Arc::new(row), changed: false }
     }
 
+    /// The row in another state. Rows that were shown never change.
+    pub(crate) fn row_as(&self, state: RowState, sent: u64) -> Arc<Row> {
+        let Row { key, size, .. } = *self.row;
+        let (name, media_type) = (Arc::clone(&self.row.name), Arc::clone(&self.row.media_type));
+        Arc::new(Row { key, name, size, media_type, sent, state })
+    }
+
     pub(crate) fn work_mut(&mut self) -> Option<&mut Work> {
         match &mut self.phase {
             Phase::Active(work) => Some(work),
@@ -218,7 +224,7 @@ impl File {
     }
 
     /// Takes the work out of whatever phase holds some, leaving `Removed`; the caller sets the next phase.
-    pub(crate) fn take_work(&mut self) -> Option<Work> {
+    pub(crate) fn take_work(&mut self) -> Option<Box<Work>> {
         match std::mem::replace(&mut self.phase, Phase::Removed) {
             Phase::Queued(work) | Phase::Active(work) | Phase::Paused(work) | Phase::Failed(_, work) => Some(work),
             other => {

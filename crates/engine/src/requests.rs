@@ -32,6 +32,18 @@ const START: Endpoint = Endpoint::of(OperationId::MultipartStart);
 const COMPLETE: Endpoint = Endpoint::of(OperationId::MultipartComplete);
 const INFO: Endpoint = Endpoint::of(OperationId::UploadInfo);
 
+/// A whole number, without the formatting machinery: in a browser that would be downloaded for this alone.
+fn decimal(mut number: u64) -> String {
+    let mut digits = Vec::new();
+    loop {
+        digits.push(char::from(b'0' + u8::try_from(number % 10).unwrap_or(0)));
+        number /= 10;
+        if number == 0 {
+            return digits.into_iter().rev().collect();
+        }
+    }
+}
+
 fn api(id: RequestId, config: &Config, Endpoint { method, path }: Endpoint, body: Body, expects: Expect) -> Request {
     let url = [config.upload_base.as_str(), path, "?jsonerrors=1"].concat();
     Request { id, method, url, bearer: None, body, expects }
@@ -53,7 +65,7 @@ fn with_credential(mut request: Request, credential: Option<Credential>) -> Requ
         (Some(Credential::Signature { signature, expire }), Body::Form(fields)) => {
             let signature = FormField { name: "signature".to_owned(), value: FormValue::Secret(Secret(signature)) };
             // Before the file, so that a server can refuse early.
-            fields.splice(1..1, [signature, text("expire", expire.to_string())]);
+            fields.splice(1..1, [signature, text("expire", decimal(expire))]);
         }
         _ => {}
     }
@@ -64,23 +76,27 @@ pub(crate) fn direct(id: RequestId, config: &Config, row: &Row, credential: Opti
     let mut fields = opening(config);
     fields.push(FormField {
         name: FILE_FIELD.to_owned(),
-        value: FormValue::File { file: row.key, name: row.name.to_string(), media_type: row.media_type.to_string() },
+        value: FormValue::File {
+            file: row.key,
+            name: String::from(&*row.name),
+            media_type: String::from(&*row.media_type),
+        },
     });
     let expects = Expect::Uploaded(FILE_FIELD.to_owned());
     with_credential(api(id, config, DIRECT, Body::Form(fields), expects), credential)
 }
 
 fn media_type(row: &Row) -> String {
-    if row.media_type.is_empty() { "application/octet-stream".to_owned() } else { row.media_type.to_string() }
+    if row.media_type.is_empty() { "application/octet-stream".to_owned() } else { String::from(&*row.media_type) }
 }
 
 pub(crate) fn start(id: RequestId, config: &Config, row: &Row, credential: Option<Credential>) -> Request {
     let mut fields = opening(config);
     let name = if row.name.is_empty() { "original" } else { &*row.name };
     fields.push(text("filename", name));
-    fields.push(text("size", row.size.to_string()));
+    fields.push(text("size", decimal(row.size)));
     fields.push(text("content_type", media_type(row)));
-    fields.push(text("part_size", part_size(row.size).to_string()));
+    fields.push(text("part_size", decimal(part_size(row.size))));
     with_credential(api(id, config, START, Body::Form(fields), Expect::Started), credential)
 }
 
@@ -93,7 +109,7 @@ pub(crate) fn part(id: RequestId, row: &Row, url: &str, range: Range<u64>) -> Re
 /// Completion goes without a credential, so that one which expired on the way does not matter, unless the service
 /// has asked for one.
 pub(crate) fn complete(id: RequestId, config: &Config, uuid: FileUuid, credential: Option<Credential>) -> Request {
-    let fields = vec![text("UPLOADCARE_PUB_KEY", config.public_key.as_str()), text("uuid", uuid.to_string())];
+    let fields = vec![text("UPLOADCARE_PUB_KEY", config.public_key.as_str()), text("uuid", uuid.to_text())];
     let request = api(id, config, COMPLETE, Body::Form(fields), Expect::Facts);
     with_credential(request, credential)
 }
@@ -101,17 +117,17 @@ pub(crate) fn complete(id: RequestId, config: &Config, uuid: FileUuid, credentia
 pub(crate) fn info(id: RequestId, config: &Config, uuid: FileUuid) -> Request {
     let mut request = api(id, config, INFO, Body::Empty, Expect::Facts);
     // Keys and UUIDs need no encoding; their types say so.
-    request.url = [&request.url, "&pub_key=", config.public_key.as_str(), "&file_id=", &uuid.to_string()].concat();
+    request.url = [&request.url, "&pub_key=", config.public_key.as_str(), "&file_id=", &uuid.to_text()].concat();
     request
 }
 
 pub(crate) fn credential(id: RequestId, url: &str, operations: u32) -> Request {
-    let body = Body::Json(["{\"operations\":", &operations.to_string(), "}"].concat());
+    let body = Body::Json(["{\"operations\":", &decimal(operations.into()), "}"].concat());
     Request { id, method: Method::Post, url: url.to_owned(), bearer: None, body, expects: Expect::Credential }
 }
 
 pub(crate) fn confirm(id: RequestId, config: &Config, uuid: FileUuid) -> Request {
-    let body = Body::Json(["{\"uuid\":\"", &uuid.to_string(), "\"}"].concat());
+    let body = Body::Json(["{\"uuid\":\"", &uuid.to_text(), "\"}"].concat());
     let url = config.confirm_url.clone().unwrap_or_default();
     Request { id, method: Method::Post, url, bearer: None, body, expects: Expect::Confirmed }
 }
