@@ -8,24 +8,47 @@ use walrus::Module;
 
 use crate::error::{Doing, Error, Result};
 
-/// Gives every import of the module a short name, and the same one in the glue.
+/// Gives every import of the module a short name, and the same one in the glue. What the glue passes on from modules of
+/// its own (`import1`, ...) stands among the rest then, under one module name.
 pub(crate) fn shorten(module: &Path, glue: &Path) -> Result<()> {
     let mut wasm = Module::from_file(module)
         .map_err(|error| Error::Check(format!("{} cannot be read: {error:#}", module.display())))?;
     let mut text = fs::read_to_string(glue).doing_at("read", glue)?;
-    let mut from = None;
+    let mut passed = String::new();
+    let mut own = None;
     for (number, import) in wasm.imports.iter_mut().enumerate() {
         let name = short(number);
-        text = replace_once(&text, &format!("{}: ", import.name), &format!("{name}: "))?;
+        if import.module.starts_with("./snippets/") {
+            let (next, variable) = take_module(&text, &import.module)?;
+            text = next;
+            passed.extend([&name, ": ", &variable, ".", &import.name, ",\n"]);
+        } else {
+            text = replace_once(&text, &format!("{}: ", import.name), &format!("{name}: "))?;
+            own = Some(import.module.clone());
+        }
         import.name = name;
-        from = Some(std::mem::replace(&mut import.module, "_".into()));
+        import.module = "_".into();
     }
-    if let Some(from) = from {
-        text = replace_once(&text, &format!("\"{from}\": "), "\"_\": ")?;
+    if let Some(own) = own {
+        text = replace_once(&text, &format!("\"{own}\": "), "\"_\": ")?;
+        text = replace_once(&text, "const import0 = {", &format!("const import0 = {{\n{passed}"))?;
     }
     wasm.emit_wasm_file(module)
         .map_err(|error| Error::Check(format!("{} cannot be written: {error:#}", module.display())))?;
     fs::write(glue, text).doing_at("write", glue)
+}
+
+/// Takes the next line `"module": variable,` out of the glue; gives the variable too. wasm-bindgen writes one for each
+/// function that it passes on.
+fn take_module(text: &str, module: &str) -> Result<(String, String)> {
+    let key = format!("\"{module}\": ");
+    let at = text.find(&key).ok_or_else(|| Error::Check(format!("the glue does not pass on {module:?}")))?;
+    let rest = &text[at + key.len()..];
+    let (variable, after) = rest
+        .split_once(',')
+        .filter(|(variable, _)| variable.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+        .ok_or_else(|| Error::Check(format!("the glue passes on {module:?} in a way that is new")))?;
+    Ok(([&text[..at], after].concat(), variable.to_owned()))
 }
 
 /// `a`, `b`, ... `z`, `ba`, ...: letters only, so that it is a name in JavaScript.
@@ -61,6 +84,15 @@ mod tests {
         let names: std::collections::BTreeSet<String> = (0..1000).map(short).collect();
         assert_eq!(names.len(), 1000);
         assert_eq!((short(0), short(25), short(26)), ("a".into(), "z".into(), "ba".into()));
+    }
+
+    #[test]
+    fn functions_that_the_glue_passes_on_are_taken_one_by_one() {
+        let glue = "{ \"./snippets/a.js\": import1,\n\"./snippets/a.js\": import2,\n}";
+        let (glue, first) = take_module(glue, "./snippets/a.js").unwrap();
+        let (glue, second) = take_module(&glue, "./snippets/a.js").unwrap();
+        assert_eq!((&*first, &*second, &*glue), ("import1", "import2", "{ \n\n}"));
+        assert!(take_module(&glue, "./snippets/a.js").is_err());
     }
 
     #[test]

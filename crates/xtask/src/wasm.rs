@@ -19,6 +19,9 @@ use crate::workspace::Workspace;
 /// Name of the wasm module and of its JavaScript glue.
 pub(crate) const OUT_NAME: &str = "updock_wasm";
 
+/// Where wasm-bindgen puts the scripts of `#[wasm_bindgen(module = ..)]`.
+const SNIPPETS: &str = "snippets";
+
 /// For developers, or for people to download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -95,7 +98,11 @@ fn bind(workspace: &Workspace, mode: Mode, compiled: &Path) -> Result<PathBuf> {
     let _ = fs::remove_dir_all(&out);
     fs::create_dir_all(&out).doing_at("make", &out)?;
     run_bindgen(input, mode == Mode::Dev, &out)?;
-    refuse_inner_html(&out.join(format!("{OUT_NAME}.js")))?;
+    let mut scripts = vec![out.join(format!("{OUT_NAME}.js"))];
+    if out.join(SNIPPETS).exists() {
+        collect(&out.join(SNIPPETS), &mut scripts)?;
+    }
+    scripts.iter().try_for_each(|script| refuse_inner_html(script))?;
     if mode == Mode::Release {
         let module = out.join(format!("{OUT_NAME}_bg.wasm"));
         names::shorten(&module, &out.join(format!("{OUT_NAME}.js")))?;
@@ -192,6 +199,20 @@ fn place(bound: &Path, dist: &Path) -> Result<()> {
         let from = bound.join(&name);
         if from.exists() {
             fs::copy(&from, dist.join(&name)).doing_at("copy", &from)?;
+        }
+    }
+    // The crate's own scripts, which the glue imports; the bundle takes them in.
+    let (from, to) = (bound.join(SNIPPETS), dist.join(SNIPPETS));
+    let _ = fs::remove_dir_all(&to);
+    if from.exists() {
+        let mut scripts = Vec::new();
+        collect(&from, &mut scripts)?;
+        for script in scripts {
+            let place = to.join(script.strip_prefix(&from).unwrap_or(&script));
+            if let Some(folder) = place.parent() {
+                fs::create_dir_all(folder).doing_at("make", folder)?;
+            }
+            fs::copy(&script, &place).doing_at("copy", &script)?;
         }
     }
     Ok(())
