@@ -123,7 +123,7 @@ fn tell(news: &News<'_>, on_file: Option<Callback<Arc<Row>>>, on_change: Option<
 
 /// A constructed style sheet: allowed under `style-src 'self'`, other than a `<style>` element.
 fn adopt_style(root: &web_sys::ShadowRoot) {
-    let window = crate::driver::window();
+    let window = js_sys::global();
     let Ok(make) = js_sys::Reflect::get(&window, &"CSSStyleSheet".into()) else { return };
     let Ok(sheet) = js_sys::Reflect::construct(make.unchecked_ref::<Function>(), &Array::new()) else { return };
     let replace = js_sys::Reflect::get(&sheet, &"replaceSync".into());

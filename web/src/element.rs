@@ -10,10 +10,52 @@ use crate::{
         words,
     },
 };
-use js_sys::{Array, Function, Object, Reflect};
+use js_sys::Array;
 use updock_engine::{Command, FileKey, Remedy, Row, RowState, Totals, Which};
 use updock_types::{fields::Fields, policy::UploadPolicy};
 use wasm_bindgen::prelude::*;
+
+/// A third of the code of the standard library's own allocator. Only where this crate is the whole module: what others
+/// build with the component is theirs to choose.
+#[cfg(all(target_arch = "wasm32", not(target_feature = "atomics")))]
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+
+#[wasm_bindgen(module = "/src/element.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = file)]
+    fn page_file(
+        id: u32,
+        name: &str,
+        size: f64,
+        media_type: &str,
+        sent: f64,
+        progress: u32,
+        state: &str,
+        uuid: Option<&str>,
+        cdn_url: Option<&str>,
+        stored: bool,
+        confirmed: bool,
+        receipt: Option<&str>,
+        code: Option<&str>,
+        message: Option<&str>,
+        remedy: Option<&str>,
+        detail: Option<&str>,
+    ) -> JsValue;
+    #[wasm_bindgen(js_name = totals)]
+    fn page_totals(
+        status: &str,
+        files: u32,
+        done: u32,
+        failed: u32,
+        rejected: u32,
+        paused: u32,
+        active: u32,
+        bytes: f64,
+        sent: f64,
+    ) -> JsValue;
+    fn emit(told: &JsValue, event: &str, detail: &JsValue);
+}
 
 /// One widget. Freeing it breaks off what is under way.
 #[wasm_bindgen]
@@ -25,7 +67,7 @@ pub struct DockElement {
 impl DockElement {
     /// Builds the widget into `root`. `emit(type, file, totals)` is called with each event.
     #[wasm_bindgen(constructor)]
-    pub fn new(root: &web_sys::Node, options: JsValue, emit: Function) -> Self {
+    pub fn new(root: &JsValue, options: JsValue, emit: JsValue) -> Self {
         let options = read_options(options);
         let cdn = options.cdn_base_url.clone();
         let dock = Dock::mount(root, options, Box::new(move |news| tell(&emit, news, &cdn)));
@@ -40,11 +82,11 @@ impl DockElement {
     /// The page's own function for credentials, or undefined.
     #[wasm_bindgen(js_name = setCredentials)]
     pub fn set_credentials(&self, function: JsValue) {
-        self.dock.set_credentials(function.dyn_into().ok());
+        self.dock.set_credentials(function);
     }
 
     /// Takes files in.
-    pub fn add(&self, files: Array) {
+    pub fn add(&self, files: &JsValue) {
         self.dock.add(files);
     }
 
@@ -74,7 +116,7 @@ impl DockElement {
             .iter()
             .filter_map(|row| match &row.state {
                 RowState::Done { receipt: Some(receipt), .. } => Some(JsValue::from_str(receipt)),
-                RowState::Done { uuid, .. } => Some(JsValue::from_str(&uuid.to_string())),
+                RowState::Done { uuid, .. } => Some(JsValue::from_str(&uuid.to_text())),
                 _ => None,
             })
             .collect()
@@ -118,8 +160,7 @@ fn read_options(options: JsValue) -> Options {
     }
 }
 
-fn tell(emit: &Function, news: &News<'_>, cdn: &str) {
-    let this = JsValue::NULL;
+fn tell(told: &JsValue, news: &News<'_>, cdn: &str) {
     for (happened, row) in news.files {
         let event = match happened {
             Happened::Added => "file-added",
@@ -129,75 +170,57 @@ fn tell(emit: &Function, news: &News<'_>, cdn: &str) {
             Happened::Failed => "file-upload-failed",
             Happened::Removed => "file-removed",
         };
-        let _ = emit.call2(&this, &event.into(), &file(row, cdn));
+        emit(told, event, &file(row, cdn));
     }
     // The element's own `state` changes with every frame, the event comes only with what is worth an event.
-    let event = if news.notable { "change" } else { "" };
-    let _ = emit.call2(&this, &event.into(), &totals(&news.totals));
+    let totals = totals(&news.totals);
+    emit(told, if news.notable { "change" } else { "" }, &totals);
     if news.finished {
-        let _ = emit.call2(&this, &"upload-done".into(), &totals(&news.totals));
+        emit(told, "upload-done", &totals);
     }
 }
 
-#[inline(never)]
-fn set(object: &Object, name: &str, value: &JsValue) {
-    let _ = Reflect::set(object, &JsValue::from_str(name), value);
-}
-
-#[inline(never)]
-fn set_text(object: &Object, name: &str, text: &str) {
-    set(object, name, &JsValue::from_str(text));
-}
-
-#[inline(never)]
-fn set_number(object: &Object, name: &str, number: u64) {
-    #[expect(clippy::cast_precision_loss, reason = "files are far smaller than 2^53")]
-    set(object, name, &JsValue::from_f64(number as f64));
-}
-
+#[expect(clippy::cast_precision_loss, reason = "files are far smaller than 2^53")]
 fn file(row: &Row, cdn: &str) -> JsValue {
-    let object = Object::new();
-    set_number(&object, "id", u64::from(row.key.0));
-    set_text(&object, "name", &row.name);
-    set_number(&object, "size", row.size);
-    set_text(&object, "type", &row.media_type);
-    set_number(&object, "sent", row.sent);
-    set_number(&object, "progress", u64::from(level(row) / 10));
-    set_text(&object, "state", words::state_name(&row.state));
+    let (mut id, mut url, mut kept, mut sure, mut ticket) = (None, None, false, false, None);
     if let RowState::Done { uuid, stored, confirmed, receipt } = &row.state {
-        let uuid = uuid.to_string();
+        let uuid = uuid.to_text();
         let root = if cdn.is_empty() { "https://ucarecdn.com" } else { cdn.trim_end_matches('/') };
-        set_text(&object, "cdnUrl", &words::join(&[root, "/", &uuid, "/"]));
-        set_text(&object, "uuid", &uuid);
-        set(&object, "stored", &JsValue::from_bool(*stored));
-        set(&object, "confirmed", &JsValue::from_bool(*confirmed));
-        if let Some(receipt) = receipt {
-            set_text(&object, "receipt", receipt);
-        }
+        url = Some(words::join(&[root, "/", &uuid, "/"]));
+        (id, kept, sure, ticket) = (Some(uuid), *stored, *confirmed, receipt.as_deref());
     }
-    if let Some(code) = words::failure_code(&row.state) {
-        let error = Object::new();
-        set_text(&error, "code", code);
-        let message = words::reason(row, &UploadPolicy::default(), crate::driver::now()).unwrap_or_default();
-        set_text(&error, "message", &message);
-        if let RowState::Failed(failure) = &row.state {
-            let remedy = match failure.remedy() {
-                Remedy::Retry => "retry",
-                Remedy::Replace => "replace",
-                Remedy::TellOwner => "tell-owner",
-            };
-            set_text(&error, "remedy", remedy);
-        }
-        if let Some(detail) = words::detail(&row.state) {
-            set_text(&error, "detail", detail);
-        }
-        set(&object, "error", &Object::freeze(&error));
-    }
-    Object::freeze(&object).into()
+    let code = words::failure_code(&row.state);
+    let message = code.and_then(|_| words::reason(row, &UploadPolicy::default(), crate::driver::now()));
+    let remedy = match &row.state {
+        RowState::Failed(failure) => Some(match failure.remedy() {
+            Remedy::Retry => "retry",
+            Remedy::Replace => "replace",
+            Remedy::TellOwner => "tell-owner",
+        }),
+        _ => None,
+    };
+    page_file(
+        row.key.0,
+        &row.name,
+        row.size as f64,
+        &row.media_type,
+        row.sent as f64,
+        level(row) / 10,
+        words::state_name(&row.state),
+        id.as_deref(),
+        url.as_deref(),
+        kept,
+        sure,
+        ticket,
+        code,
+        message.as_deref(),
+        remedy,
+        words::detail(&row.state),
+    )
 }
 
+#[expect(clippy::cast_precision_loss, reason = "files are far smaller than 2^53")]
 fn totals(totals: &Totals) -> JsValue {
-    let object = Object::new();
     let status = if totals.active > 0 {
         "uploading"
     } else if totals.paused > 0 {
@@ -209,18 +232,6 @@ fn totals(totals: &Totals) -> JsValue {
     } else {
         "idle"
     };
-    set_text(&object, "status", status);
-    for (name, count) in [
-        ("files", totals.files),
-        ("done", totals.done),
-        ("failed", totals.failed),
-        ("rejected", totals.rejected),
-        ("paused", totals.paused),
-        ("active", totals.active),
-    ] {
-        set_number(&object, name, u64::from(count));
-    }
-    set_number(&object, "bytes", totals.bytes);
-    set_number(&object, "sent", totals.sent);
-    Object::freeze(&object).into()
+    let Totals { files, done, failed, rejected, paused, active, bytes, sent } = *totals;
+    page_totals(status, files, done, failed, rejected, paused, active, bytes as f64, sent as f64)
 }

@@ -62,6 +62,16 @@ impl Density {
     }
 }
 
+impl Density {
+    /// Its name in attributes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Comfortable => "comfortable",
+            Self::Compact => "compact",
+        }
+    }
+}
+
 impl Options {
     /// What may be uploaded.
     pub fn policy(&self) -> UploadPolicy {

@@ -12,13 +12,13 @@ wasm_bindgen_test_configure!(run_in_browser);
 
 async fn pause(ms: i32) {
     let promise = js_sys::Promise::new(&mut |resolve, _| {
-        updock::driver::window().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms).unwrap();
+        web_sys::window().unwrap().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms).unwrap();
     });
     JsFuture::from(promise).await.unwrap();
 }
 
 fn place() -> Element {
-    let document = updock::driver::window().document().unwrap();
+    let document = web_sys::window().unwrap().document().unwrap();
     let place = document.create_element("div").unwrap();
     document.document_element().unwrap().append_child(&place).unwrap();
     place
@@ -46,7 +46,7 @@ fn button(place: &Element, label: &str) -> HtmlElement {
 async fn files_become_rows_and_leave_by_their_own_button() {
     let place = place();
     let dock = Dock::mount(&place, options(), Box::new(|_| {}));
-    dock.add(files(&["a.txt", "<b>.txt"]));
+    dock.add(&files(&["a.txt", "<b>.txt"]));
     pause(150).await;
     assert_eq!(texts(&place, "li .name"), ["a.txt", "<b>.txt"]);
     assert_eq!(texts(&place, "li .state"), ["Ready", "Ready"]);
@@ -64,7 +64,7 @@ async fn ten_thousand_files_are_a_few_rows_in_the_page() {
     let place = place();
     let dock = Dock::mount(&place, options(), Box::new(|_| {}));
     let names: Vec<String> = (0..10_001).map(|number| format!("f{number}.txt")).collect();
-    dock.add(files(&names.iter().map(String::as_str).collect::<Vec<_>>()));
+    dock.add(&files(&names.iter().map(String::as_str).collect::<Vec<_>>()));
     for _ in 0..300 {
         pause(20).await;
         if dock.rows().len() == 10_001 {
@@ -90,7 +90,7 @@ async fn a_page_without_a_key_says_so_and_takes_it_later() {
     dock.configure(options());
     pause(50).await;
     assert!(texts(&place, ".notice").is_empty());
-    dock.add(files(&["a.txt"]));
+    dock.add(&files(&["a.txt"]));
     pause(150).await;
     assert_eq!(texts(&place, "li .name"), ["a.txt"]);
     drop(dock);
@@ -102,7 +102,7 @@ async fn mounting_two_hundred_times_leaves_nothing_behind() {
     let place = place();
     let round = async || {
         let dock = Dock::mount(&place, options(), Box::new(|_| {}));
-        dock.add(files(&["a.txt", "b.txt", "c.txt"]));
+        dock.add(&files(&["a.txt", "b.txt", "c.txt"]));
         pause(20).await;
         drop(dock);
         pause(0).await;

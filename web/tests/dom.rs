@@ -5,16 +5,13 @@ use std::{
     cell::{Cell, RefCell},
     rc::Rc,
 };
-use updock::dom::{El, Scope, Watched};
-use wasm_bindgen::JsValue;
+use updock::dom::{Each, Scope, Tree, Watched};
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use web_sys::{Element, HtmlElement};
 
 wasm_bindgen_test_configure!(run_in_browser);
-
-fn start() {
-    let _ = any_spawner::Executor::init_wasm_bindgen();
-}
 
 /// Effects run after the current task.
 async fn turn() {
@@ -23,35 +20,86 @@ async fn turn() {
     }
 }
 
+fn still(markup: &str) -> Rc<Tree> {
+    Rc::new(Tree::new(markup, Box::new(|_, _, _| {})))
+}
+
+fn part(tree: &Tree, part: u32) -> HtmlElement {
+    tree.parts().unchecked_ref::<js_sys::Array>().get(part).unchecked_into()
+}
+
+fn html(tree: &Tree) -> String {
+    part(tree, 0).unchecked_into::<Element>().outer_html()
+}
+
 #[wasm_bindgen_test]
 async fn text_and_attributes_follow_what_they_watch() {
-    start();
     let scope = Scope::default();
     let name = Watched::new("one".to_owned());
-    let el = El::new("p");
-    let (text, title) = (name.clone(), name.clone());
-    el.live_text(&scope, Box::new(move || text.get()));
-    el.live_attr(&scope, "title", Box::new(move || Some(title.get()).filter(|title| !title.is_empty())));
-    assert_eq!(el.raw().outer_html(), r#"<p title="one">one</p>"#, "at once, without a turn");
+    let tree = still("p");
+    let (watched, shown) = (name.clone(), Rc::clone(&tree));
+    scope.effect(Box::new(move || {
+        let name = watched.get();
+        shown.text(0, &name);
+        if name.is_empty() { shown.unset(0, "title") } else { shown.set(0, "title", &name) }
+    }));
+    assert_eq!(html(&tree), r#"<p title="one">one</p>"#, "at once, without a turn");
     name.set(String::new());
     turn().await;
-    assert_eq!(el.raw().outer_html(), "<p></p>");
+    assert_eq!(html(&tree), "<p></p>");
+}
+
+#[wasm_bindgen_test]
+fn a_tree_is_as_its_markup_says() {
+    let tree = still("li.row|part=file\n div|role=x\n  b|text=Bold words\n p.last|hidden\n svg|d=M1 2");
+    assert_eq!(
+        html(&tree),
+        "<li class=\"row\" part=\"file\"><div role=\"x\"><b>Bold words</b></div><p class=\"last\" hidden=\"\"></p>\
+         <svg class=\"icon\" viewBox=\"0 0 24 24\" aria-hidden=\"true\"><path d=\"M1 2\"></path></svg></li>"
+    );
+    tree.set(4, "d", "M3 4");
+    tree.show(3, true);
+    tree.set(1, ":inline-size", "5px");
+    assert!(html(&tree).contains("M3 4") && !html(&tree).contains(" hidden="), "{}", html(&tree));
+    assert_eq!(part(&tree, 1).get_attribute("style").as_deref(), Some("inline-size: 5px;"));
 }
 
 #[wasm_bindgen_test]
 async fn markup_in_a_text_stays_text() {
-    start();
-    let el = El::new("p");
-    el.text("<img src=x onerror=alert(1)>");
-    assert_eq!(el.raw().child_element_count(), 0);
+    let tree = still("p");
+    tree.text(0, "<img src=x onerror=alert(1)>");
+    assert_eq!(part(&tree, 0).child_element_count(), 0);
+}
+
+#[wasm_bindgen_test]
+async fn what_changes_several_times_in_a_task_runs_once() {
+    let scope = Scope::default();
+    let (one, two, runs) = (Watched::new(0), Watched::new(0), Rc::new(Cell::new(0)));
+    let (first, second, count) = (one.clone(), two.clone(), Rc::clone(&runs));
+    scope.effect(Box::new(move || {
+        first.get();
+        first.get();
+        if first.now() < 5 {
+            second.get();
+        }
+        count.set(count.get() + 1);
+    }));
+    one.set(1);
+    two.set(1);
+    one.set(2);
+    turn().await;
+    assert_eq!(runs.get(), 2);
+    one.set(5);
+    turn().await;
+    two.set(2);
+    turn().await;
+    assert_eq!(runs.get(), 3, "what it did not read the last time does not wake it");
 }
 
 #[wasm_bindgen_test]
 async fn nothing_runs_after_the_scope_has_ended() {
-    start();
     let (runs, clicks, ended) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)), Rc::new(Cell::new(false)));
     let value = Watched::new(0);
-    let button = El::new("button");
     let scope = Scope::default();
     let (count, watched) = (Rc::clone(&runs), value.clone());
     scope.effect(Box::new(move || {
@@ -59,48 +107,49 @@ async fn nothing_runs_after_the_scope_has_ended() {
         count.set(count.get() + 1);
     }));
     let count = Rc::clone(&clicks);
-    button.on(&scope, "click", Box::new(move |_| count.set(count.get() + 1)));
+    let tree = Tree::new("button|@click=7", Box::new(move |code, _, _| count.set(count.get() + code)));
+    let button = part(&tree, 0);
     let end = Rc::clone(&ended);
     scope.on_end(Box::new(move || end.set(true)));
 
-    button.html().click();
+    button.click();
     value.set(1);
     turn().await;
-    assert_eq!((runs.get(), clicks.get()), (2, 1));
+    assert_eq!((runs.get(), clicks.get()), (2, 7));
 
     // Set off, but not run yet: ending the scope must stop it too.
     value.set(2);
-    drop(scope);
-    button.html().click();
+    drop((scope, tree));
+    button.click();
     turn().await;
     value.set(3);
     turn().await;
-    assert_eq!((runs.get(), clicks.get(), ended.get()), (2, 1, true));
+    assert_eq!((runs.get(), clicks.get(), ended.get()), (2, 7, true));
     assert_eq!(Rc::strong_count(&runs), 1, "the effect's closure is freed");
     assert_eq!(Rc::strong_count(&clicks), 1, "the listener's closure is freed");
 }
 
 #[wasm_bindgen_test]
 async fn a_list_keeps_what_stays_and_ends_what_goes() {
-    start();
     let scope = Scope::default();
     let keys = Watched::new(vec![1, 2, 3]);
     let (made, ended) = (Rc::new(RefCell::new(Vec::new())), Rc::new(RefCell::new(Vec::new())));
-    let list = El::new("ul");
+    let list = still("ul");
     let (wanted, makes, ends) = (keys.clone(), Rc::clone(&made), Rc::clone(&ended));
-    list.each(
-        &scope,
-        Box::new(move || wanted.get()),
+    let mut each = Each::new(
+        Rc::clone(&list),
+        0,
         Box::new(move |scope, key| {
             makes.borrow_mut().push(key);
             let ends = Rc::clone(&ends);
             scope.on_end(Box::new(move || ends.borrow_mut().push(key)));
-            let item = El::new("li");
-            item.text(&key.to_string());
+            let item = still("li");
+            item.text(0, &key.to_string());
             item
         }),
     );
-    let text = || list.raw().text_content().unwrap();
+    scope.effect(Box::new(move || each.show(&wanted.get())));
+    let text = || part(&list, 0).text_content().unwrap();
     assert_eq!(text(), "123");
     for (wanted, shown) in
         [(vec![3, 1, 4], "314"), (vec![4], "4"), (vec![], ""), (vec![9, 4, 1], "941"), (vec![1, 4, 9], "149")]
@@ -118,20 +167,19 @@ async fn a_list_keeps_what_stays_and_ends_what_goes() {
 
 #[wasm_bindgen_test]
 async fn what_an_item_reads_while_it_is_made_does_not_make_the_list_anew() {
-    start();
     let scope = Scope::default();
     let (value, makes) = (Watched::new(0), Rc::new(Cell::new(0)));
-    let place = El::new("div");
     let (read, count) = (value.clone(), Rc::clone(&makes));
-    place.when(
-        &scope,
-        Box::new(|| true),
-        Box::new(move |_| {
+    let mut each = Each::new(
+        still("div"),
+        0,
+        Box::new(move |_, _| {
             read.get();
             count.set(count.get() + 1);
-            El::new("b")
+            still("b")
         }),
     );
+    scope.effect(Box::new(move || each.show(&[1])));
     value.set(1);
     turn().await;
     assert_eq!(makes.get(), 1);

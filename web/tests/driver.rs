@@ -3,32 +3,36 @@
 
 use js_sys::Array;
 use std::{cell::RefCell, rc::Rc, sync::Arc};
-use updock::driver::{Driver, Json, is_readable};
+use updock::driver::{Driver, Intake, Json};
 use updock_engine::{Cause, Command, Config, CredentialSource, Failure, FileKey, Row, RowState, Which};
 use updock_types::{
     PublicKey,
     fields::{self, Fields},
 };
-use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+use wasm_bindgen::{JsValue, closure::Closure};
 use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
-use web_sys::{Blob, File};
+use web_sys::File;
 
 wasm_bindgen_test_configure!(run_in_browser);
 
 /// Browsers refuse this port themselves: a failure of the network without a network.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
-fn file(name: &str, text: &str) -> Blob {
+fn file(name: &str, text: &str) -> JsValue {
     let parts = Array::of1(&JsValue::from_str(text));
     File::new_with_str_sequence(&parts, name).unwrap().into()
 }
 
 async fn pause(ms: i32) {
     let promise = js_sys::Promise::new(&mut |resolve, _| {
-        updock::driver::window().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms).unwrap();
+        web_sys::window().unwrap().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms).unwrap();
     });
     JsFuture::from(promise).await.unwrap();
+}
+
+async fn is_readable(file: &JsValue) -> bool {
+    JsFuture::from(updock::driver::readable(file)).await.unwrap().is_truthy()
 }
 
 type Seen = Rc<RefCell<Vec<Arc<Row>>>>;
@@ -79,7 +83,7 @@ fn answer_fetch(status: u16, body: &'static str) -> impl Drop {
 #[wasm_bindgen_test]
 async fn a_server_that_cannot_be_reached_is_a_network_failure_and_is_tried_again() {
     let (driver, _) = driver(|_| {});
-    driver.add(vec![file("a.txt", "hello")]);
+    driver.add(&Array::of1(&file("a.txt", "hello")));
     let state = until(&driver, "retrying", |state| matches!(state, RowState::Retrying { .. })).await;
     assert!(matches!(state, RowState::Retrying { cause: Cause::Network, attempt: 2, .. }), "{state:?}");
 }
@@ -87,7 +91,7 @@ async fn a_server_that_cannot_be_reached_is_a_network_failure_and_is_tried_again
 #[wasm_bindgen_test]
 async fn changes_come_once_a_frame_and_end_with_how_it_is() {
     let (driver, seen) = driver(|config| config.start = updock_engine::Start::OnCommand);
-    driver.add(vec![file("a.txt", "hello"), file("b.txt", "you")]);
+    driver.add(&Array::of2(&file("a.txt", "hello"), &file("b.txt", "you")));
     assert!(seen.borrow().is_empty(), "nothing is painted within the task");
     pause(100).await;
     let names: Vec<_> = seen.borrow().iter().map(|row| (row.name.to_string(), row.size)).collect();
@@ -97,7 +101,7 @@ async fn changes_come_once_a_frame_and_end_with_how_it_is() {
 #[wasm_bindgen_test]
 async fn a_cancelled_file_is_broken_off_and_nothing_is_sent_again() {
     let (driver, _) = driver(|_| {});
-    driver.add(vec![file("a.txt", "hello")]);
+    driver.add(&Array::of1(&file("a.txt", "hello")));
     assert_eq!(driver.flights(), 1);
     driver.command(Command::Cancel(Which::All));
     assert_eq!(driver.flights(), 0);
@@ -109,7 +113,7 @@ async fn a_cancelled_file_is_broken_off_and_nothing_is_sent_again() {
 #[wasm_bindgen_test]
 async fn a_dropped_driver_says_nothing_more() {
     let (driver, seen) = driver(|_| {});
-    driver.add(vec![file("a.txt", "hello")]);
+    driver.add(&Array::of1(&file("a.txt", "hello")));
     pause(50).await;
     drop(driver);
     let told = seen.borrow().len();
@@ -121,7 +125,7 @@ async fn a_dropped_driver_says_nothing_more() {
 async fn a_signer_that_answers_with_a_page_fails_the_file_as_unavailable() {
     let _network = answer_fetch(200, "<!doctype html><title>Sign in</title>");
     let (driver, _) = driver(|config| config.credentials = CredentialSource::Url("/signer".into()));
-    driver.add(vec![file("a.txt", "hello")]);
+    driver.add(&Array::of1(&file("a.txt", "hello")));
     let state = until(&driver, "a failure or a retry", |state| {
         matches!(state, RowState::Retrying { .. } | RowState::Failed(_) | RowState::Waiting(_))
     })
@@ -141,8 +145,8 @@ async fn the_pages_own_function_is_asked_once_and_its_credential_is_used() {
         )
         .unwrap()
     });
-    driver.set_credentials(Some(give.as_ref().unchecked_ref::<js_sys::Function>().clone()));
-    driver.add(vec![file("a.txt", "hello"), file("b.txt", "you")]);
+    driver.set_credentials(give.as_ref().clone());
+    driver.add(&Array::of2(&file("a.txt", "hello"), &file("b.txt", "you")));
     until(&driver, "past signing", |state| {
         matches!(state, RowState::Uploading | RowState::Retrying { .. } | RowState::Failed(_))
     })
@@ -153,10 +157,14 @@ async fn the_pages_own_function_is_asked_once_and_its_credential_is_used() {
 #[wasm_bindgen_test]
 async fn many_files_go_in_by_and_by_and_in_order() {
     let (driver, _) = driver(|config| config.start = updock_engine::Start::OnCommand);
-    let files: Array = (0..3_000).map(|number| JsValue::from(file(&format!("f{number}"), "x"))).collect();
+    let driver = Rc::new(driver);
+    let files: Array = (0..3_000).map(|number| file(&format!("f{number}"), "x")).collect();
     files.push(&JsValue::from_str("no file"));
-    let intake = driver.intake();
-    intake.take(files);
+    let adder = Rc::clone(&driver);
+    let intake = Intake::new(Box::new(move |_, _, files| adder.add(&files)));
+    intake.take(&files);
+    assert_eq!((driver.snapshot().rows.len(), intake.len()), (0, 3_000), "none before it has begun");
+    intake.begin();
     let at_once = driver.snapshot().rows.len();
     assert!((1..3_000).contains(&at_once), "the first come at once, not all: {at_once}");
     for _ in 0..200 {
@@ -166,19 +174,35 @@ async fn many_files_go_in_by_and_by_and_in_order() {
         }
     }
     let rows = driver.snapshot().rows;
-    assert_eq!(rows.len(), 3_000);
+    assert_eq!((rows.len(), intake.len()), (3_000, 0));
     assert!(rows.iter().enumerate().all(|(at, row)| *row.name == format!("f{at}")));
 }
 
 #[wasm_bindgen_test]
-async fn a_blob_in_memory_can_be_read_and_a_file_is_kept_until_it_is_forgotten() {
+async fn a_file_that_can_be_read_is_told_from_one_that_cannot() {
+    for (size, broken, readable) in [(5, false, true), (0, false, true), (5, true, false)] {
+        let blob = js_sys::Object::new();
+        let bytes: JsValue = js_sys::ArrayBuffer::new(u32::from(!broken)).into();
+        let read = Closure::<dyn Fn() -> js_sys::Promise>::new(move || js_sys::Promise::resolve(&bytes));
+        let refuse = Closure::<dyn Fn() -> js_sys::Promise>::new(|| js_sys::Promise::reject(&"moved".into()));
+        let whole = blob.clone();
+        let slice = Closure::<dyn Fn() -> JsValue>::new(move || whole.clone().into());
+        let set = |name: &str, value: &JsValue| js_sys::Reflect::set(&blob, &name.into(), value).unwrap();
+        set("size", &size.into());
+        set("slice", slice.as_ref());
+        set("arrayBuffer", if broken { refuse.as_ref() } else { read.as_ref() });
+        assert_eq!(is_readable(&blob).await, readable, "{size} {broken}");
+    }
     assert!(is_readable(&file("a.txt", "hello")).await);
-    assert!(is_readable(&file("empty.txt", "")).await);
+}
+
+#[wasm_bindgen_test]
+async fn a_file_is_kept_until_it_is_forgotten() {
     let (driver, _) = driver(|config| config.start = updock_engine::Start::OnCommand);
-    driver.add(vec![file("a.txt", "hello")]);
-    assert!(driver.file(FileKey(0)).is_some());
+    driver.add(&Array::of1(&file("a.txt", "hello")));
+    assert!(driver.files().has(FileKey(0)));
     driver.forget(FileKey(0));
-    assert!(driver.file(FileKey(0)).is_none());
+    assert!(!driver.files().has(FileKey(0)));
 }
 
 /// The same trait over serde_json, as `updock-types` tests it.

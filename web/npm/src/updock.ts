@@ -96,6 +96,11 @@ const load = (): Promise<Module> =>
       throw error;
     }));
 
+/** A press that has begun on the first button must end on it: else its click is lost with the button. */
+const released = async (element: Element): Promise<void> => {
+  while (element.matches(':active')) await new Promise(requestAnimationFrame);
+};
+
 let sheet: CSSStyleSheet | undefined;
 const style = (): CSSStyleSheet => {
   if (!sheet) {
@@ -325,7 +330,8 @@ export class UpDock extends Base {
     this.#starting = true;
     const generation = this.#generation;
     load().then(
-      ({ DockElement }) => {
+      async ({ DockElement }) => {
+        await released(this);
         // Taken out of the page, or out and in again, while the module was loading.
         if (generation !== this.#generation || !this.isConnected) return;
         const focused = this.#root.activeElement !== null;

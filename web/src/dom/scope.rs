@@ -1,15 +1,11 @@
-//! Who owns effects and listeners.
+//! Who owns effects and ports.
 
-use reactive_graph::{effect::RenderEffect, graph::untrack};
+use super::{Port, effect::Effect};
+use reactive_graph::graph::untrack;
 use std::cell::RefCell;
-use wasm_bindgen::{JsCast, JsValue, closure::Closure};
-use web_sys::EventTarget;
 
-/// What a listener does with its event.
-pub type Handler = Box<dyn FnMut(JsValue)>;
-
-/// Owns what belongs to one part of the page. When it is dropped, its effects stop, its listeners are taken off and
-/// its clean-ups run: nothing that was made in it goes on.
+/// Owns what belongs to one part of the page. When it is dropped, its effects stop, its ports close and its clean-ups
+/// run: nothing that was made in it goes on.
 ///
 /// Closures must not hold their own scope, nor a strong `Owner` of the reactive graph: both would keep themselves alive
 /// (10 KB leaked a mount, measured). Parts that come and go have scopes of their own, held by the effect that makes
@@ -20,32 +16,25 @@ pub struct Scope {
 }
 
 enum Kept {
-    /// Only held: dropping it stops it.
     #[expect(dead_code, reason = "an effect lives as long as its handle")]
-    Effect(RenderEffect<()>),
-    Listener {
-        target: EventTarget,
-        event: &'static str,
-        closure: Closure<dyn FnMut(JsValue)>,
-    },
+    Effect(Effect),
+    #[expect(dead_code, reason = "a port is open as long as its handle lives")]
+    Port(Port),
     CleanUp(Box<dyn FnOnce()>),
 }
 
 impl Scope {
     /// Runs `run` now, and again whenever a [`super::Watched`] that it read has changed.
     #[inline(never)]
-    pub fn effect(&self, mut run: Box<dyn FnMut()>) {
-        let effect = RenderEffect::new(move |_| run());
+    pub fn effect(&self, run: Box<dyn FnMut()>) {
+        let effect = Effect::new(run);
         self.kept.borrow_mut().push(Kept::Effect(effect));
     }
 
-    /// Listens to an event of `target`.
+    /// Keeps a port open.
     #[inline(never)]
-    pub fn listen(&self, target: &EventTarget, event: &'static str, handler: Handler) {
-        let closure = Closure::wrap(handler);
-        let added = target.add_event_listener_with_callback(event, closure.as_ref().unchecked_ref());
-        debug_assert!(added.is_ok());
-        self.kept.borrow_mut().push(Kept::Listener { target: target.clone(), event, closure });
+    pub fn keep(&self, port: Port) {
+        self.kept.borrow_mut().push(Kept::Port(port));
     }
 
     /// Runs `clean_up` when this scope ends.
@@ -60,7 +49,7 @@ impl Scope {
         untrack(build);
     }
 
-    /// How many effects and listeners it holds; for tests.
+    /// How many effects, ports and clean-ups it holds; for tests.
     pub fn weight(&self) -> usize {
         self.kept.borrow().len()
     }
@@ -70,12 +59,8 @@ impl Drop for Scope {
     #[inline(never)]
     fn drop(&mut self) {
         for kept in self.kept.take() {
-            match kept {
-                Kept::Effect(_) => {}
-                Kept::Listener { target, event, closure } => {
-                    let _ = target.remove_event_listener_with_callback(event, closure.as_ref().unchecked_ref());
-                }
-                Kept::CleanUp(clean_up) => clean_up(),
+            if let Kept::CleanUp(clean_up) = kept {
+                clean_up();
             }
         }
     }

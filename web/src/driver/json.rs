@@ -3,9 +3,17 @@
 //! The few fields that matter are read by path. This costs a tenth of what serde would add to the download; the names
 //! of the fields stand in `updock-types`, once for every reader.
 
-use js_sys::{Array, JSON, Reflect};
 use updock_types::fields::Fields;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen(module = "/src/driver/driver.js")]
+extern "C" {
+    fn parse(text: &str) -> JsValue;
+    fn text(value: &JsValue, path: &str) -> Option<String>;
+    fn number(value: &JsValue, path: &str) -> f64;
+    fn flag(value: &JsValue, path: &str) -> u32;
+    fn texts(value: &JsValue, path: &str) -> Option<String>;
+}
 
 /// A parsed document, or any object of the page.
 pub struct Json(JsValue);
@@ -13,39 +21,47 @@ pub struct Json(JsValue);
 impl Json {
     /// Parses a text; `None` if it is no JSON.
     pub fn parse(text: &str) -> Option<Self> {
-        JSON::parse(text).ok().map(Self)
+        let value = parse(text);
+        (!value.is_undefined()).then_some(Self(value))
+    }
+
+    /// The value itself.
+    pub fn raw(&self) -> &JsValue {
+        &self.0
     }
 
     /// Any value of the page.
     pub fn new(value: JsValue) -> Self {
         Self(value)
     }
+}
 
-    #[inline(never)]
-    fn at(&self, path: &[&str]) -> Option<JsValue> {
-        let mut value = self.0.clone();
-        for key in path {
-            // Reflect refuses what is no object.
-            value = Reflect::get(&value, &JsValue::from_str(key)).ok()?;
-        }
-        Some(value)
-    }
+/// No field that is read has a dot in its name.
+#[inline(never)]
+fn joined(path: &[&str]) -> String {
+    path.join(".")
 }
 
 impl Fields for Json {
     fn text(&self, path: &[&str]) -> Option<String> {
-        self.at(path)?.as_string()
+        text(&self.0, &joined(path))
     }
 
     fn number(&self, path: &[&str]) -> Option<f64> {
-        self.at(path)?.as_f64()
+        Some(number(&self.0, &joined(path))).filter(|number| !number.is_nan())
     }
 
     fn flag(&self, path: &[&str]) -> Option<bool> {
-        self.at(path)?.as_bool()
+        match flag(&self.0, &joined(path)) {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
     }
 
     fn texts(&self, path: &[&str]) -> Option<Vec<String>> {
-        self.at(path)?.dyn_into::<Array>().ok()?.iter().map(|item| item.as_string()).collect()
+        let texts = texts(&self.0, &joined(path))?;
+        // A list of none, and a list of one empty text, are the same here; neither is of use to anybody.
+        Some(texts.split('\n').filter(|text| !text.is_empty()).map(str::to_owned).collect())
     }
 }

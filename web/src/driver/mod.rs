@@ -6,38 +6,50 @@
 //! Invariant: whatever calls in, also from within a callback, the engine handles one input at a time, in order.
 //! When the driver is dropped, everything under way is broken off and every timer and listener is gone.
 
-mod bytes;
 mod clock;
-mod intake;
+mod files;
+mod flight;
 mod json;
-mod talk;
 
-pub use bytes::{is_readable, name_of};
-pub use clock::{Callback, Frame, Timer, hidden, now, window};
-pub use intake::Intake;
+pub use clock::{Frame, Timer, now};
+pub use files::{Files, Intake, readable};
 pub use json::Json;
 
-use crate::dom::Scope;
-use bytes::Transfer;
-use js_sys::Function;
+use crate::dom::{Port, Told};
+use flight::Flight;
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
     rc::{Rc, Weak},
     sync::Arc,
 };
-use talk::Talk;
-use updock_engine::{
-    Action, Answer, Body, Command, Config, Engine, FileKey, FormValue, Input, Network, NewFile, Request, RequestId,
-    Row, Snapshot, Totals,
-};
-use web_sys::Blob;
+use updock_engine::{Action, Command, Config, Engine, FileKey, Input, Network, RequestId, Row, Snapshot, Totals};
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen(module = "/src/driver/driver.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = online)]
+    fn is_online() -> bool;
+    #[wasm_bindgen(js_name = news)]
+    fn hear(told: &JsValue) -> JsValue;
+    fn chance() -> f64;
+}
+
+/// Is there a network, as far as the browser knows?
+pub fn online() -> bool {
+    is_online()
+}
+
+/// Calls with 0 when the network goes, 1 when it comes, 2 when the page is hidden or shown.
+pub fn news(told: Told) -> Port {
+    Port::new(told, &hear)
+}
 
 /// Most changes told in one frame: ten thousand at once would hold the page up.
 const MOST_TOLD: usize = 1_000;
 
 /// Told once a frame what has changed.
-pub type OnPaint = Box<dyn FnMut(Vec<Arc<Row>>, Totals)>;
+pub type OnPaint = Box<dyn Fn(Vec<Arc<Row>>, Totals)>;
 
 /// Runs one engine in this page. Dropping it ends all that it does.
 pub struct Driver {
@@ -45,60 +57,55 @@ pub struct Driver {
 }
 
 struct Inner {
+    me: Weak<Inner>,
     engine: RefCell<Engine>,
-    /// By key; `None` once nobody needs the bytes again.
-    files: RefCell<Vec<Option<Blob>>>,
-    flights: RefCell<Vec<(RequestId, Flight)>>,
+    files: Files,
+    flights: RefCell<Vec<Flight>>,
     inbox: RefCell<VecDeque<Input>>,
     handling: Cell<bool>,
-    on_paint: RefCell<Option<OnPaint>>,
-    /// Changes that are not told yet, newest last.
-    backlog: RefCell<VecDeque<Arc<Row>>>,
+    on_paint: RefCell<Option<Rc<OnPaint>>>,
+    /// Changes that are not told yet, oldest first.
+    backlog: RefCell<Vec<Arc<Row>>>,
     /// The sums last told.
     told: Cell<Totals>,
-    credentials: RefCell<Option<Function>>,
+    credentials: RefCell<JsValue>,
     timer: Timer,
     frame: Frame,
-    #[expect(dead_code, reason = "held for its listeners")]
-    scope: Scope,
-}
-
-enum Flight {
-    Transfer(Transfer),
-    #[expect(dead_code, reason = "held: dropping it breaks the request off")]
-    Talk(Talk),
+    #[expect(dead_code, reason = "held: the page tells whether there is a network, and whether it is in sight")]
+    news: Port,
 }
 
 impl Driver {
     /// Starts an engine. `on_paint` is called once a frame in which something changed.
     pub fn new(config: Config, on_paint: OnPaint) -> Self {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "any bits will do")]
-        let seed = (js_sys::Math::random() * 9e15) as u64;
-        let inner = Rc::new_cyclic(|weak: &Weak<Inner>| {
-            let timer = {
-                let weak = weak.clone();
-                Timer::new(Box::new(move |_| with(&weak, Inner::tick)))
-            };
-            let frame = {
-                let weak = weak.clone();
-                Frame::new(Box::new(move |_| with(&weak, Inner::paint)))
+        let seed = chance() as u64;
+        let inner = Rc::new_cyclic(|me: &Weak<Inner>| {
+            let with = |run: fn(&Inner, u32)| -> Told {
+                let me = Weak::clone(me);
+                Box::new(move |code, _, _| {
+                    if let Some(inner) = me.upgrade() {
+                        run(&inner, code);
+                    }
+                })
             };
             Inner {
+                me: Weak::clone(me),
                 engine: RefCell::new(Engine::new(config, seed)),
-                files: RefCell::default(),
+                files: Files::default(),
                 flights: RefCell::default(),
                 inbox: RefCell::default(),
                 handling: Cell::new(false),
-                on_paint: RefCell::new(Some(on_paint)),
+                on_paint: RefCell::new(Some(Rc::new(on_paint))),
                 backlog: RefCell::default(),
                 told: Cell::default(),
                 credentials: RefCell::default(),
-                timer,
-                frame,
-                scope: listeners(weak),
+                timer: Timer::new(with(|inner, _| inner.tick())),
+                frame: Frame::new(with(|inner, _| inner.paint())),
+                news: news(with(Inner::heard)),
             }
         });
-        if !window().navigator().on_line() {
+        if !online() {
             inner.feed(Input::Network(Network::Offline));
         }
         Self { inner }
@@ -109,20 +116,15 @@ impl Driver {
         self.inner.feed(Input::Configured(Box::new(config)));
     }
 
-    /// The page's own function for credentials.
-    pub fn set_credentials(&self, function: Option<Function>) {
+    /// The page's own function for credentials, or undefined.
+    pub fn set_credentials(&self, function: JsValue) {
         self.inner.credentials.replace(function);
     }
 
-    /// Takes files in; see [`Intake`] for many at once.
-    pub fn add(&self, blobs: Vec<Blob>) {
-        self.inner.add(blobs);
-    }
-
-    /// Where many files go in without the page standing still.
-    pub fn intake(&self) -> Intake {
-        let weak = Rc::downgrade(&self.inner);
-        Intake::new(Box::new(move |blobs| with(&weak, |inner| inner.add(blobs))))
+    /// Takes an array of files in; see [`Intake`] for many at once.
+    pub fn add(&self, files: &JsValue) {
+        let facts = self.inner.files.take(files);
+        self.inner.feed(Input::FilesAdded(facts));
     }
 
     /// Passes a command on.
@@ -132,14 +134,12 @@ impl Driver {
 
     /// The row is gone: nobody needs the handle.
     pub fn forget(&self, key: FileKey) {
-        if let Some(file) = self.inner.files.borrow_mut().get_mut(key.0 as usize) {
-            *file = None;
-        }
+        self.inner.files.release(key, true);
     }
 
-    /// The file's handle, while somebody needs it.
-    pub fn file(&self, key: FileKey) -> Option<Blob> {
-        self.inner.files.borrow().get(key.0 as usize)?.clone()
+    /// The files' handles, while somebody needs them.
+    pub fn files(&self) -> &Files {
+        &self.inner.files
     }
 
     /// The whole list.
@@ -162,88 +162,61 @@ impl Drop for Driver {
     fn drop(&mut self) {
         // Callbacks that are still to come find nobody; what flies is broken off by dropping it.
         self.inner.on_paint.take();
-        self.inner.credentials.take();
         let flights = self.inner.flights.take();
         drop(flights);
         self.inner.timer.set(None);
     }
 }
 
-/// Calls `run` if the driver is still there.
-fn with(weak: &Weak<Inner>, run: impl FnOnce(&Rc<Inner>)) {
-    if let Some(inner) = weak.upgrade() {
-        run(&inner);
-    }
-}
-
-fn listeners(weak: &Weak<Inner>) -> Scope {
-    let scope = Scope::default();
-    for (event, network) in [("online", Network::Online), ("offline", Network::Offline)] {
-        let weak = weak.clone();
-        scope.listen(&window(), event, Box::new(move |_| with(&weak, |inner| inner.feed(Input::Network(network)))));
-    }
-    if let Some(document) = window().document() {
-        let weak = weak.clone();
-        scope.listen(
-            &document,
-            "visibilitychange",
-            Box::new(move |_| {
-                with(&weak, |inner| {
-                    inner.frame.ask_again();
-                    // Timers of a hidden page come late: look at the clock now.
-                    inner.tick();
-                });
-            }),
-        );
-    }
-    scope
-}
-
 impl Inner {
-    fn frame_ask(&self) {
+    /// The page's news, by their codes in `driver.js`.
+    fn heard(&self, code: u32) {
+        match code {
+            0 => self.feed(Input::Network(Network::Offline)),
+            1 => self.feed(Input::Network(Network::Online)),
+            _ => {
+                self.frame.ask_again();
+                // Timers of a hidden page come late: look at the clock now.
+                self.tick();
+            }
+        }
+    }
+
+    /// So many bytes of a request have left.
+    fn note(&self, id: RequestId, sent: u64) {
+        if let Some(flight) = self.flights.borrow_mut().iter_mut().find(|flight| flight.id == id) {
+            flight.news = Some(sent);
+        }
         self.frame.ask();
     }
 
-    fn answered(self: &Rc<Self>, request: RequestId, answer: Answer) {
-        // Taken out before the engine speaks, so that a new request finds its place free.
-        let flight = {
-            let mut flights = self.flights.borrow_mut();
-            flights.iter().position(|(id, _)| *id == request).map(|at| flights.swap_remove(at))
-        };
-        if let Some((_, Flight::Transfer(transfer))) = &flight
-            && let Some(sent) = transfer.news()
-        {
+    /// Taken out before the engine speaks, so that a new request finds its place free.
+    fn land(&self, id: RequestId) -> Option<Flight> {
+        let mut flights = self.flights.borrow_mut();
+        let at = flights.iter().position(|flight| flight.id == id)?;
+        Some(flights.swap_remove(at))
+    }
+
+    fn ended(&self, request: RequestId, status: f64, answer: &JsValue) {
+        let Some(mut flight) = self.land(request) else { return };
+        let answer = flight.read(status, answer);
+        if let Some(sent) = flight.news.take() {
             self.inbox.borrow_mut().push_back(Input::Progressed { request, sent });
         }
         drop(flight);
         self.feed(Input::Answered { request, answer });
     }
 
-    fn add(self: &Rc<Self>, blobs: Vec<Blob>) {
-        let facts = blobs
-            .iter()
-            .map(|blob| {
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of bytes")]
-                NewFile { name: name_of(blob), size: blob.size() as u64, media_type: blob.type_() }
-            })
-            .collect();
-        {
-            // Keys are given in order, so the handles' places are known before the engine has heard of them.
-            let mut files = self.files.borrow_mut();
-            files.extend(blobs.into_iter().map(Some));
-        }
-        self.feed(Input::FilesAdded(facts));
-    }
-
     /// Hands an input to the engine and does what it asks. Inputs that come meanwhile wait for their turn.
     #[inline(never)]
-    fn feed(self: &Rc<Self>, input: Input) {
+    fn feed(&self, input: Input) {
         self.inbox.borrow_mut().push_back(input);
         self.work();
         self.frame.ask();
     }
 
-    fn work(self: &Rc<Self>) {
+    #[inline(never)]
+    fn work(&self) {
         if self.handling.replace(true) {
             return;
         }
@@ -264,73 +237,44 @@ impl Inner {
         self.timer.set(self.engine.borrow().deadline());
     }
 
-    fn perform(self: &Rc<Self>, action: Action) {
-        match action {
-            Action::Send(request) => self.send(request),
+    fn perform(&self, action: Action) {
+        let flight = match action {
+            Action::Send(request) => Flight::start(&self.me, &request, &self.files),
             Action::AskPage { request, operations } => {
-                let function = self.credentials.borrow().clone();
-                let talk = function.and_then(|function| Talk::ask_page(self, &function, request, operations));
-                self.fly(request, talk.map(Flight::Talk), Answer::Unreachable);
+                // Cloned, not held: the page's function may call back in.
+                let give = self.credentials.borrow().clone();
+                Flight::ask(&self.me, request, &give, operations)
             }
             Action::Abort(request) => {
-                let flight = {
-                    let mut flights = self.flights.borrow_mut();
-                    flights.iter().position(|(id, _)| *id == request).map(|at| flights.swap_remove(at))
-                };
-                drop(flight);
+                self.land(request);
+                return;
             }
-            Action::Release(key) => {
-                // A picture's handle stays for its thumbnail, until its row goes.
-                if let Some(file) = self.files.borrow_mut().get_mut(key.0 as usize)
-                    && !file.as_ref().is_some_and(|blob| blob.type_().starts_with("image/"))
-                {
-                    *file = None;
-                }
-            }
-        }
-    }
-
-    fn send(self: &Rc<Self>, request: Request) {
-        let id = request.id;
-        if carries_bytes(&request.body) {
-            let started = Transfer::start(self, request, &self.files.borrow());
-            self.fly(id, started.map(Flight::Transfer), Answer::Unreadable);
-        } else {
-            let started = Talk::start(self, request);
-            self.fly(id, started.map(Flight::Talk), Answer::Unreachable);
-        }
-    }
-
-    fn fly(self: &Rc<Self>, id: RequestId, flight: Option<Flight>, otherwise: Answer) {
-        match flight {
-            Some(flight) => self.flights.borrow_mut().push((id, flight)),
-            None => self.inbox.borrow_mut().push_back(Input::Answered { request: id, answer: otherwise }),
-        }
+            Action::Release(key) => return self.files.release(key, false),
+        };
+        self.flights.borrow_mut().push(flight);
     }
 
     /// Puts the noted progress of every transfer into the inbox. Was there any?
+    #[inline(never)]
     fn gather(&self) -> bool {
         let mut inbox = self.inbox.borrow_mut();
         let before = inbox.len();
-        for (request, flight) in &*self.flights.borrow() {
-            if let Flight::Transfer(transfer) = flight
-                && let Some(sent) = transfer.news()
-            {
-                inbox.push_back(Input::Progressed { request: *request, sent });
+        for flight in &mut *self.flights.borrow_mut() {
+            if let Some(sent) = flight.news.take() {
+                inbox.push_back(Input::Progressed { request: flight.id, sent });
             }
         }
         inbox.len() > before
     }
 
     /// Looks at the clock. Progress goes first: frames may have stopped, and a transfer that moves is not stalled.
-    fn tick(self: &Rc<Self>) {
+    fn tick(&self) {
         self.gather();
         self.feed(Input::Tick);
     }
 
     /// Once a frame: what was gathered goes in, and what has changed comes out.
-    fn paint(self: &Rc<Self>) {
-        self.frame.begun();
+    fn paint(&self) {
         if self.gather() {
             self.work();
         }
@@ -339,34 +283,21 @@ impl Inner {
             self.backlog.borrow_mut().extend(engine.take_changes());
             engine.totals()
         };
-        let (changes, all) = {
-            let mut backlog = self.backlog.borrow_mut();
-            let count = backlog.len().min(MOST_TOLD);
-            (backlog.drain(..count).collect::<Vec<_>>(), backlog.is_empty())
-        };
+        let mut changes = self.backlog.take();
         if changes.is_empty() {
             return;
         }
-        // Sums must not run ahead of the rows they are made of.
-        if all {
-            self.told.set(totals);
-        } else {
+        if changes.len() > MOST_TOLD {
+            // Sums must not run ahead of the rows they are made of.
+            self.backlog.replace(changes.split_off(MOST_TOLD));
             self.frame.ask();
+        } else {
+            self.told.set(totals);
         }
-        let totals = self.told.get();
-        // Taken out while it runs: it may call in again.
-        let on_paint = self.on_paint.take();
-        if let Some(mut on_paint) = on_paint {
-            on_paint(changes, totals);
-            self.on_paint.borrow_mut().get_or_insert(on_paint);
+        // Cloned, not held: it may call in again.
+        let on_paint = self.on_paint.borrow().clone();
+        if let Some(on_paint) = on_paint {
+            on_paint(changes, self.told.get());
         }
-    }
-}
-
-fn carries_bytes(body: &Body) -> bool {
-    match body {
-        Body::Bytes { .. } => true,
-        Body::Form(fields) => fields.iter().any(|field| matches!(field.value, FormValue::File { .. })),
-        Body::Empty | Body::Json(_) => false,
     }
 }

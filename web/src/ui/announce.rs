@@ -1,17 +1,16 @@
 //! What screen readers are told: one polite voice, one urgent one, each at most once a second.
 
 use super::{
-    News, Shared,
+    News,
     model::{Happened, Model},
-    words,
+    part, words,
 };
 use crate::{
-    dom::{El, Scope, Watched},
+    dom::{Told, Tree},
     driver::{Timer, now},
 };
 use std::{
     cell::{Cell, RefCell},
-    rc::Rc,
     sync::Arc,
 };
 use updock_engine::{Millis, Row};
@@ -22,11 +21,9 @@ const BETWEEN: Millis = Millis(1_000);
 
 /// The two voices, and what waits to be said.
 pub(super) struct Announcer {
-    polite: Watched<String>,
-    urgent: Watched<String>,
     waiting: RefCell<Waiting>,
     said_at: Cell<Millis>,
-    timer: RefCell<Option<Timer>>,
+    timer: Timer,
 }
 
 #[derive(Default)]
@@ -62,37 +59,10 @@ impl Few {
     }
 }
 
-impl Default for Announcer {
-    fn default() -> Self {
-        Self {
-            polite: Watched::new(String::new()),
-            urgent: Watched::new(String::new()),
-            waiting: RefCell::default(),
-            said_at: Cell::default(),
-            timer: RefCell::default(),
-        }
-    }
-}
-
 impl Announcer {
-    pub(super) fn start(shared: &Rc<Shared>) {
-        let weak = Rc::downgrade(shared);
-        shared.announcer.timer.replace(Some(Timer::new(Box::new(move |_| {
-            if let Some(shared) = weak.upgrade() {
-                shared.announcer.say(&shared.model);
-            }
-        }))));
-    }
-
-    /// The two regions; they must be in the page before there is anything to say.
-    pub(super) fn build(&self, cx: &Scope, panel: &El) {
-        for (role, voice) in [("status", &self.polite), ("alert", &self.urgent)] {
-            let region = El::classed("div", "told");
-            region.attr("role", role);
-            let voice = voice.clone();
-            region.live_text(cx, Box::new(move || voice.get()));
-            panel.child(&region);
-        }
+    /// `due` is called when [`Self::say`] is to be.
+    pub(super) fn new(due: Told) -> Self {
+        Self { waiting: RefCell::default(), said_at: Cell::default(), timer: Timer::new(due) }
     }
 
     /// Notes what is worth telling.
@@ -116,18 +86,12 @@ impl Announcer {
         drop(waiting);
         if some {
             let at = now().after(GATHER).max(self.said_at.get().after(BETWEEN));
-            if let Some(timer) = &*self.timer.borrow() {
-                timer.set(Some(at));
-            }
+            self.timer.set(Some(at));
         }
     }
 
-    /// Says something urgent now.
-    pub(super) fn warn(&self, text: &str) {
-        self.urgent.set(text.to_owned());
-    }
-
-    fn say(&self, model: &Model) {
+    /// Says what waits to be said.
+    pub(super) fn say(&self, tree: &Tree, model: &Model) {
         self.said_at.set(now());
         let waiting = self.waiting.take();
         let polite = match waiting.finished {
@@ -139,7 +103,7 @@ impl Announcer {
                 .or_else(|| waiting.removed.say("removed")),
         };
         if let Some(text) = polite {
-            self.polite.set(text);
+            tree.text(part::STATUS, &text);
         }
         let urgent =
             waiting.failed.say("not uploaded").map(|text| match (&waiting.failed.last, waiting.failed.count) {
@@ -150,7 +114,7 @@ impl Announcer {
                 _ => text,
             });
         if let Some(text) = urgent {
-            self.urgent.set(text);
+            tree.text(part::ALERT, &text);
         }
     }
 }

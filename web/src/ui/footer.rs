@@ -1,7 +1,7 @@
 //! The whole at a glance: one waterline in bytes, one line of numbers, one thing to do.
 
-use super::{Shared, format, words};
-use crate::dom::{El, Scope, Watched};
+use super::{Shared, format, part, words};
+use crate::dom::Scope;
 use std::rc::Rc;
 use updock_engine::{Command, Totals, Which};
 
@@ -50,92 +50,50 @@ fn share(part: u64, whole: u64) -> u64 {
     part.saturating_mul(1000).checked_div(whole).unwrap_or(0)
 }
 
-/// Builds it.
+/// Keeps it up to date.
 #[inline(never)]
-pub(super) fn build(cx: &Scope, shared: &Rc<Shared>) -> El {
-    let footer = El::classed("div", "foot");
-    footer.attr("part", "footer");
-    let model = Rc::clone(shared);
-    footer.live_attr(
-        cx,
-        "hidden",
-        Box::new(move || {
-            model.model.order.get();
-            model.model.is_empty().then(String::new)
-        }),
-    );
+pub(super) fn build(cx: &Scope, shared: &Rc<Shared>) {
+    shared.watch(cx, paint);
+}
 
-    let bar = El::classed("div", "whole");
-    bar.attr("part", "total-waterline").attr("aria-label", words::ALL_FILES);
-    let sent = El::classed("div", "level");
-    bar.child(&sent);
-    let (line, model) = (bar.clone(), Rc::clone(shared));
-    cx.effect(Box::new(move || {
-        let totals = model.model.totals.get();
-        let permille = share(totals.sent, totals.bytes);
-        let mut text = format::number(permille / 10);
-        let moving = totals.active > 0 || totals.paused > 0;
-        line.set_attr("role", moving.then_some("progressbar"));
-        line.set_attr("aria-valuenow", moving.then_some(&*text));
-        line.attr(
-            "data-state",
-            if moving {
-                "moving"
-            } else if totals.failed > 0 {
-                if totals.done > 0 { "mixed" } else { "failed" }
-            } else {
-                "done"
-            },
-        );
-        text.push('.');
-        format::push_number(&mut text, permille % 10);
-        text.push('%');
-        sent.style("inline-size", &text);
-    }));
+fn paint(shared: &Rc<Shared>) {
+    let (totals, tree) = (shared.model.totals.get(), &shared.tree);
+    let permille = share(totals.sent, totals.bytes);
+    let moving = totals.active > 0 || totals.paused > 0;
+    let state = if moving {
+        tree.set(part::WHOLE, "role", "progressbar");
+        tree.set(part::WHOLE, "aria-valuenow", &format::number(permille / 10));
+        "moving"
+    } else {
+        tree.unset(part::WHOLE, "role");
+        tree.unset(part::WHOLE, "aria-valuenow");
+        match (totals.failed, totals.done) {
+            (0, _) => "done",
+            (_, 0) => "failed",
+            _ => "mixed",
+        }
+    };
+    tree.set(part::WHOLE, "data-state", state);
+    tree.set(part::WHOLE_LEVEL, ":inline-size", &format::percent(permille));
+    let act = act(&totals);
+    // Pausing and clearing are there, but nothing that a person must do.
+    let main = matches!(act, Act::Upload(_) | Act::Retry(_) | Act::Resume);
+    tree.set(part::PRIMARY, "class", if main { "main-act" } else { "quiet" });
+    tree.show(part::PRIMARY, act != Act::None);
+    tree.text(part::PRIMARY, &label(act));
+}
 
-    let numbers = El::classed("p", "numbers");
-    let (spoken, model) = (bar.clone(), Rc::clone(shared));
-    let line = numbers.clone();
-    cx.effect(Box::new(move || {
-        let summary = model.model.summary.get();
-        line.text(&summary);
-        spoken.attr("aria-valuetext", &summary);
-    }));
-
-    let button = El::new("button");
-    button.attr("type", "button").attr("part", "primary-button");
-    let now = Watched::new(Act::None);
-    let (current, model) = (now.clone(), Rc::clone(shared));
-    cx.effect(Box::new(move || current.update(act(&model.model.totals.get()))));
-    let (current, shown) = (now.clone(), button.clone());
-    cx.effect(Box::new(move || {
-        let act = current.get();
-        // Pausing and clearing are there, but nothing that a person must do.
-        shown.attr(
-            "class",
-            if matches!(act, Act::Upload(_) | Act::Retry(_) | Act::Resume) { "main-act" } else { "quiet" },
-        );
-        shown.set_attr("hidden", (act == Act::None).then_some(""));
-        shown.text(&label(act));
-    }));
-    let shared = Rc::clone(shared);
-    button.on(
-        cx,
-        "click",
-        Box::new(move |_| {
-            shared.command(match now.now() {
-                Act::None => return,
-                Act::Upload(_) => Command::Start(Which::All),
-                Act::Pause => Command::Pause(Which::All),
-                Act::Resume => Command::Resume(Which::All),
-                Act::Retry(_) => Command::Retry(Which::All),
-                Act::Clear => {
-                    let _ = shared.choose.html().focus();
-                    Command::Remove(Which::All)
-                }
-            });
-        }),
-    );
-    footer.child(&bar).child(&numbers).child(&button);
-    footer
+/// The primary button was pressed.
+pub(super) fn press(shared: &Shared) {
+    shared.command(match act(&shared.model.totals.now()) {
+        Act::None => return,
+        Act::Upload(_) => Command::Start(Which::All),
+        Act::Pause => Command::Pause(Which::All),
+        Act::Resume => Command::Resume(Which::All),
+        Act::Retry(_) => Command::Retry(Which::All),
+        Act::Clear => {
+            shared.tree.focus(part::CHOOSE);
+            Command::Remove(Which::All)
+        }
+    });
 }

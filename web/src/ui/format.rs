@@ -23,6 +23,22 @@ pub fn number(number: u64) -> String {
     text
 }
 
+/// `12.3%`, of thousandths.
+pub fn percent(permille: u64) -> String {
+    let mut text = number(permille / 10);
+    text.push('.');
+    push_number(&mut text, permille % 10);
+    text.push('%');
+    text
+}
+
+/// `120px`.
+pub fn pixels(count: u64) -> String {
+    let mut text = number(count);
+    text.push_str("px");
+    text
+}
+
 const UNITS: [&str; 5] = ["B", "KB", "MB", "GB", "TB"];
 
 /// Which unit a number of bytes is told in: powers of 1000.

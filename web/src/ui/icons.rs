@@ -1,6 +1,4 @@
-//! Icons: Lucide's, one path each, drawn in the colour of the text around them.
-
-use crate::dom::El;
+//! Icons: Lucide's, one path each, drawn in the colour of the text around them; what one means is said beside it in words.
 
 /// An icon's path in a box of 24.
 pub type Icon = &'static str;
@@ -48,24 +46,5 @@ pub fn for_type(media_type: &str) -> Icon {
         _ if subtype == "pdf" || subtype.ends_with("document") || subtype == "msword" => TEXT,
         _ if subtype.ends_with("zip") || subtype.ends_with("compressed") || subtype.ends_with("tar") => ARCHIVE,
         _ => FILE,
-    }
-}
-
-/// An icon as an element; what it means is said beside it in words.
-#[inline(never)]
-pub fn icon(path: Icon) -> El {
-    let svg = El::svg("svg");
-    svg.attr("class", "icon").attr("viewBox", "0 0 24 24").attr("aria-hidden", "true");
-    let shape = El::svg("path");
-    shape.attr("d", path);
-    svg.child(&shape);
-    svg
-}
-
-/// Shows another icon in the same element.
-#[inline(never)]
-pub fn change(icon: &El, path: Icon) {
-    if let Some(shape) = icon.raw().first_element_child() {
-        El::from_element(shape).attr("d", path);
     }
 }

@@ -2,32 +2,35 @@
 
 mod announce;
 mod drop_area;
-mod folders;
 mod footer;
 pub mod format;
 pub mod icons;
 mod list;
 pub mod model;
 mod notice;
+mod part;
 mod row;
-mod thumb;
 pub mod words;
 
 use crate::{
-    dom::{El, Scope, Watched},
-    driver::{Driver, Intake, Timer},
-    options::{Density, Options},
+    dom::{Port, Scope, Told, Tree, Watched},
+    driver::{self, Driver, Intake},
+    options::Options,
 };
 use announce::Announcer;
-use js_sys::Function;
 use model::{Happened, Model};
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     rc::{Rc, Weak},
     sync::Arc,
 };
-use thumb::Thumbs;
 use updock_engine::{Command, FileKey, Row, Totals, Which};
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen(module = "/src/ui/ui.js")]
+extern "C" {
+    fn forget(files: &JsValue, key: u32);
+}
 
 /// What the page hears of, once a frame.
 pub struct News<'a> {
@@ -48,122 +51,92 @@ pub type OnNews = Box<dyn Fn(&News<'_>)>;
 pub struct Dock {
     shared: Rc<Shared>,
     scope: Option<Scope>,
-    panel: El,
 }
 
-/// What the visible parts share. Effects and listeners hold it; it holds none of them, so nothing goes in circles.
+/// What the visible parts share. Effects hold it and it holds none of them; what the page calls holds it weakly. So
+/// nothing goes in circles.
 struct Shared {
+    /// The panel; its parts are in [`part`].
+    tree: Rc<Tree>,
     model: Model,
     driver: RefCell<Option<Driver>>,
-    thumbs: Thumbs,
     announcer: Announcer,
+    intake: Intake,
+    on_news: OnNews,
+    credentials: RefCell<JsValue>,
+    /// The file that the next chosen one takes the place of.
+    replacing: Cell<Option<FileKey>>,
     /// Has the page a usable public key?
     ready: Watched<bool>,
-    /// The file that the next chosen one takes the place of.
-    replacing: RefCell<Option<FileKey>>,
-    /// Where the focus goes when a row that has it leaves.
-    choose: El,
-    input: El,
-    hook: Hook,
-    intake: RefCell<Option<Intake>>,
-    /// Files that came before there was a usable public key.
-    early: RefCell<Vec<js_sys::Array>>,
-    credentials: RefCell<Option<Function>>,
-}
-
-/// Where news goes.
-pub struct Hook {
-    on_news: OnNews,
-    shared: Weak<Shared>,
-}
-
-impl Hook {
-    fn told(&self, files: &[(Happened, Arc<Row>)], was: Totals, totals: Totals, notable: bool) {
-        let finished = was.active > 0 && totals.active == 0;
-        let news = News { files, totals, notable, finished };
-        if let Some(shared) = self.shared.upgrade() {
-            for (happened, row) in files {
-                if *happened == Happened::Removed {
-                    shared.thumbs.forget(row.key);
-                    if let Some(driver) = &*shared.driver.borrow() {
-                        driver.forget(row.key);
-                    }
-                }
-            }
-            shared.announcer.note(&shared.model, &news);
-        }
-        (self.on_news)(&news);
-    }
+    /// Is there a network, as far as is known?
+    online: Watched<bool>,
+    /// Where a drag with files is; see [`drop_area`].
+    drag: Watched<i32>,
+    /// Files found so far in a folder that is being read; -1 if none is.
+    found: Watched<i32>,
+    /// The row that Tab leads to.
+    current: Watched<Option<FileKey>>,
+    /// From which row to which one the list is in view.
+    window: Watched<(usize, usize)>,
+    #[expect(dead_code, reason = "held: the page tells whether there is a network")]
+    news: Port,
 }
 
 impl Dock {
     /// Builds the widget into `root`, an element or a shadow root; only into a page.
-    pub fn mount(root: &web_sys::Node, options: Options, on_news: OnNews) -> Self {
-        // Err means that it is set already, by the page's own Leptos application or by another widget.
-        #[cfg(feature = "csr")]
-        let _ = any_spawner::Executor::init_wasm_bindgen();
-        let shared = Rc::new_cyclic(|weak: &Weak<Shared>| Shared {
-            model: Model::new(Options::default()),
-            driver: RefCell::default(),
-            thumbs: Thumbs::default(),
-            announcer: Announcer::default(),
-            ready: Watched::new(false),
-            replacing: RefCell::default(),
-            choose: El::new("button"),
-            input: El::new("input"),
-            hook: Hook { on_news, shared: weak.clone() },
-            intake: RefCell::default(),
-            early: RefCell::default(),
-            credentials: RefCell::default(),
-        });
-        let weak = Rc::downgrade(&shared);
-        shared.model.set_timer(Timer::new(Box::new(move |_| {
-            if let Some(shared) = weak.upgrade() {
-                shared.model.paint_numbers();
-            }
-        })));
-        Announcer::start(&shared);
-        let scope = Scope::default();
-        let panel = El::classed("section", "panel");
-        panel.attr("part", "panel").attr("aria-label", words::PANEL);
-        let mut dock = Self { shared, scope: None, panel };
-        dock.configure(options);
-        dock.build(&scope);
-        dock.scope = Some(scope);
-        let _ = root.append_child(dock.panel.raw());
-        dock
-    }
-
-    fn build(&self, cx: &Scope) {
-        let shared = &self.shared;
-        drop_area::build(cx, shared, &self.panel);
-        self.panel.child(&list::build(cx, shared));
-        self.panel.child(&notice::build(cx, shared));
-        self.panel.child(&footer::build(cx, shared));
-        shared.announcer.build(cx, &self.panel);
-        let model = Rc::clone(shared);
-        self.panel.live_attr(
-            cx,
-            "data-filled",
-            Box::new(move || {
-                model.model.order.get();
-                (!model.model.is_empty()).then(String::new)
-            }),
-        );
-        let model = Rc::clone(shared);
-        self.panel.live_attr(
-            cx,
-            "data-density",
-            Box::new(move || {
-                Some(
-                    match model.model.options.get().density {
-                        Density::Comfortable => "comfortable",
-                        Density::Compact => "compact",
+    pub fn mount(root: &JsValue, options: Options, on_news: OnNews) -> Self {
+        let shared = Rc::new_cyclic(|weak: &Weak<Shared>| {
+            let told = |run: fn(&Rc<Shared>, u32, JsValue)| -> Told {
+                let weak = Weak::clone(weak);
+                Box::new(move |code, _, value| {
+                    if let Some(shared) = weak.upgrade() {
+                        run(&shared, code, value);
                     }
-                    .to_owned(),
-                )
-            }),
-        );
+                })
+            };
+            let add = told(|shared, _, files| {
+                if let Some(driver) = &*shared.driver.borrow() {
+                    driver.add(&files);
+                }
+            });
+            Shared {
+                tree: Rc::new(Tree::new(part::PANEL, told(Shared::press))),
+                model: Model::new(told(|shared, _, _| shared.model.paint_numbers(&shared.tree))),
+                driver: RefCell::default(),
+                announcer: Announcer::new(told(|shared, _, _| shared.announcer.say(&shared.tree, &shared.model))),
+                intake: Intake::new(add),
+                on_news,
+                credentials: RefCell::default(),
+                replacing: Cell::default(),
+                ready: Watched::new(false),
+                online: Watched::new(driver::online()),
+                drag: Watched::new(drop_area::AWAY),
+                found: Watched::new(-1),
+                current: Watched::new(None),
+                window: Watched::new((0, list::FIRST_SIGHT)),
+                news: driver::news(told(|shared, code, _| {
+                    if code < 2 {
+                        shared.online.update(code == 1);
+                    }
+                })),
+            }
+        });
+        for (part, label) in [
+            (part::WHOLE_PANEL, words::PANEL),
+            (part::INPUT, words::CHOOSE),
+            (part::LIST, words::LIST),
+            (part::WHOLE, words::ALL_FILES),
+        ] {
+            shared.tree.set(part, "aria-label", label);
+        }
+        shared.configure(options);
+        let scope = Scope::default();
+        drop_area::build(&scope, &shared);
+        list::build(&scope, &shared);
+        notice::build(&scope, &shared);
+        footer::build(&scope, &shared);
+        shared.tree.mount(root);
+        Self { shared, scope: Some(scope) }
     }
 
     /// From now on these settings hold.
@@ -171,16 +144,16 @@ impl Dock {
         self.shared.configure(options);
     }
 
-    /// The page's own function for credentials.
-    pub fn set_credentials(&self, function: Option<Function>) {
+    /// The page's own function for credentials, or undefined.
+    pub fn set_credentials(&self, function: JsValue) {
         if let Some(driver) = &*self.shared.driver.borrow() {
             driver.set_credentials(function.clone());
         }
         self.shared.credentials.replace(function);
     }
 
-    /// Takes files in.
-    pub fn add(&self, files: js_sys::Array) {
+    /// Takes an array of files in.
+    pub fn add(&self, files: &JsValue) {
         self.shared.add(files);
     }
 
@@ -196,14 +169,11 @@ impl Dock {
 
     /// How many files are neither done nor failed nor refused, also those that still wait to go in.
     pub fn unfinished(&self) -> u32 {
-        let shared = &self.shared;
-        let early: u32 = shared.early.borrow().iter().map(js_sys::Array::length).sum();
-        let going_in = shared.intake.borrow().as_ref().map_or(0, Intake::len);
-        let listed = shared.driver.borrow().as_ref().map_or(0, |driver| {
+        let listed = self.shared.driver.borrow().as_ref().map_or(0, |driver| {
             let totals = driver.totals();
             totals.files - totals.done - totals.failed - totals.rejected
         });
-        early + going_in + listed
+        self.shared.intake.len() + listed
     }
 
     /// Opens the browser's file picker; only while the page handles a person's click or key.
@@ -213,10 +183,10 @@ impl Dock {
 
     /// Puts the focus on the button.
     pub fn focus(&self) {
-        let _ = self.shared.choose.html().focus();
+        self.shared.tree.focus(part::CHOOSE);
     }
 
-    /// Effects, listeners and visible rows it holds; for tests of growth.
+    /// Effects and ports it holds; for tests of growth.
     pub fn weight(&self) -> usize {
         self.scope.as_ref().map_or(0, Scope::weight)
     }
@@ -226,76 +196,90 @@ impl Drop for Dock {
     fn drop(&mut self) {
         // The panel is gone at once; what flies is broken off before anything else can happen.
         self.scope.take();
-        self.shared.intake.take();
         let driver = self.shared.driver.take();
         drop(driver);
-        self.panel.remove();
+        self.shared.intake.clear();
+        self.shared.tree.leave();
     }
 }
 
 impl Shared {
+    /// Runs `paint` now, and whenever what it read has changed.
+    fn watch(self: &Rc<Self>, cx: &Scope, paint: fn(&Rc<Self>)) {
+        let shared = Rc::clone(self);
+        cx.effect(Box::new(move || paint(&shared)));
+    }
+
+    /// An event of the panel, by its code in the markup.
+    fn press(self: &Rc<Self>, code: u32, event: JsValue) {
+        match code {
+            0 => self.pick(None),
+            1 => list::press(self, event),
+            _ => footer::press(self),
+        }
+    }
+
     fn configure(self: &Rc<Self>, options: Options) {
         let config = options.config();
         self.model.policy.replace(options.policy());
         self.model.options.update(Rc::new(options));
         self.ready.update(config.is_some());
         let Some(config) = config else { return };
-        let driver = self.driver.borrow();
-        if let Some(driver) = &*driver {
+        if let Some(driver) = &*self.driver.borrow() {
             driver.configure(config);
             return;
         }
-        drop(driver);
         let weak = Rc::downgrade(self);
         let driver = Driver::new(
             config,
             Box::new(move |changes, totals| {
                 if let Some(shared) = weak.upgrade() {
-                    shared.model.apply(changes, totals, &shared.hook);
+                    shared.painted(changes, totals);
                 }
             }),
         );
         driver.set_credentials(self.credentials.borrow().clone());
-        self.intake.replace(Some(driver.intake()));
         self.driver.replace(Some(driver));
-        let early = self.early.take();
-        for files in early {
-            self.take(files);
+        // Files may have come before there was a usable public key.
+        self.intake.begin();
+    }
+
+    /// Once a frame: what the engine told.
+    fn painted(&self, changes: Vec<Arc<Row>>, totals: Totals) {
+        let was = self.model.totals.now();
+        let (files, notable) = self.model.apply(&self.tree, changes, totals);
+        let news = News { files: &files, totals, notable, finished: was.active > 0 && totals.active == 0 };
+        if let Some(driver) = &*self.driver.borrow() {
+            for (happened, row) in news.files {
+                if *happened == Happened::Removed {
+                    forget(driver.files().raw(), row.key.0);
+                    driver.forget(row.key);
+                }
+            }
         }
+        self.announcer.note(&self.model, &news);
+        (self.on_news)(&news);
     }
 
     /// Files by drop, paste or the page: they take no other file's place, whatever the picker was opened for.
-    fn add(&self, files: js_sys::Array) {
+    fn add(&self, files: &JsValue) {
         self.replacing.take();
-        self.take(files);
+        self.intake.take(files);
     }
 
     /// Files by the picker.
-    fn chosen(&self, files: js_sys::Array) {
+    fn chosen(&self, files: &JsValue) {
         if let Some(key) = self.replacing.take()
-            && files.length() > 0
+            && files.unchecked_ref::<js_sys::Array>().length() > 0
         {
             self.command(Command::Remove(Which::One(key)));
         }
-        self.take(files);
-    }
-
-    fn take(&self, files: js_sys::Array) {
-        // Cloned, not held: adding may call back in.
-        let intake = self.intake.borrow().clone();
-        if let Some(intake) = intake {
-            intake.take(files);
-        } else {
-            self.early.borrow_mut().push(files);
-        }
+        self.intake.take(files);
     }
 
     fn command(&self, command: Command) {
         if matches!(command, Command::Remove(Which::All)) {
-            self.early.take();
-            if let Some(intake) = &*self.intake.borrow() {
-                intake.clear();
-            }
+            self.intake.clear();
         }
         if let Some(driver) = &*self.driver.borrow() {
             driver.command(command);
@@ -304,7 +288,7 @@ impl Shared {
 
     /// Opens the picker; what is chosen takes `replacing`'s place.
     fn pick(&self, replacing: Option<FileKey>) {
-        self.replacing.replace(replacing);
-        self.input.html().click();
+        self.replacing.set(replacing);
+        self.tree.click(part::INPUT);
     }
 }

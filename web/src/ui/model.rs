@@ -3,12 +3,11 @@
 //! The list is plain data; only rows inside the window have watched values. So ten thousand files cost what a dozen do.
 
 use super::{
-    Hook,
     format::{self, Rate},
-    words,
+    part, row, words,
 };
 use crate::{
-    dom::Watched,
+    dom::{Told, Tree, Watched},
     driver::{Timer, now},
     options::Options,
 };
@@ -40,24 +39,17 @@ pub enum Happened {
     Removed,
 }
 
-/// What one visible row watches.
+/// One visible row.
 pub struct RowView {
+    /// Whose it is.
+    pub key: FileKey,
+    /// Its elements.
+    pub tree: Rc<Tree>,
     /// Changes when the state does.
     pub row: Watched<Arc<Row>>,
     /// Thousandths that have been sent; changes with every frame.
     pub level: Watched<u32>,
-    /// The line of facts; changes a few times a second.
-    pub facts: Watched<Facts>,
     rate: Cell<Rate>,
-}
-
-/// What the second line says.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Facts {
-    /// To show.
-    pub text: String,
-    /// For the progress bar's `aria-valuetext`.
-    pub spoken: String,
 }
 
 /// See the module.
@@ -70,36 +62,28 @@ pub struct Model {
     pub order: Watched<u32>,
     /// Sums, changing with every frame in which they do.
     pub totals: Watched<Totals>,
-    /// The footer's line; changes a few times a second.
-    pub summary: Watched<String>,
     rows: RefCell<Vec<Arc<Row>>>,
-    visible: RefCell<Vec<(FileKey, Rc<RowView>)>>,
+    visible: RefCell<Vec<Rc<RowView>>>,
     rate: Cell<Rate>,
     numbers_at: Cell<Millis>,
     /// Rings when numbers are due that were held back, or that count down.
-    numbers: RefCell<Option<Timer>>,
+    numbers: Timer,
 }
 
 impl Model {
-    /// An empty list.
-    pub fn new(options: Options) -> Self {
+    /// An empty list. `due` is called when [`Self::paint_numbers`] is to be.
+    pub fn new(due: Told) -> Self {
         Self {
-            policy: RefCell::new(options.policy()),
-            options: Watched::new(Rc::new(options)),
+            policy: RefCell::default(),
+            options: Watched::new(Rc::default()),
             order: Watched::new(0),
             totals: Watched::new(Totals::default()),
-            summary: Watched::new(String::new()),
             rows: RefCell::default(),
             visible: RefCell::default(),
             rate: Cell::default(),
             numbers_at: Cell::default(),
-            numbers: RefCell::default(),
+            numbers: Timer::new(due),
         }
-    }
-
-    /// Gives it the timer whose ring calls [`Self::paint_numbers`].
-    pub fn set_timer(&self, timer: Timer) {
-        self.numbers.replace(Some(timer));
     }
 
     /// How many rows there are.
@@ -135,25 +119,29 @@ impl Model {
         self.rows.borrow().clone()
     }
 
-    /// A row comes into view: gives what it watches.
-    pub fn show(&self, row: &Arc<Row>) -> Rc<RowView> {
+    /// A row comes into view, as these elements.
+    pub fn show(&self, row: &Arc<Row>, tree: Rc<Tree>) -> Rc<RowView> {
         let view = Rc::new(RowView {
+            key: row.key,
+            tree,
             row: Watched::new(Arc::clone(row)),
             level: Watched::new(level(row)),
-            facts: Watched::new(self.facts(row, &Rate::default())),
             rate: Cell::default(),
         });
-        self.visible.borrow_mut().push((row.key, Rc::clone(&view)));
+        self.paint_facts(&view, row);
+        self.visible.borrow_mut().push(Rc::clone(&view));
         view
     }
 
     /// A row goes out of view.
-    pub fn hide(&self, key: FileKey, view: &Rc<RowView>) {
-        self.visible.borrow_mut().retain(|(have, seen)| *have != key || !Rc::ptr_eq(seen, view));
+    pub fn hide(&self, view: &Rc<RowView>) {
+        self.visible.borrow_mut().retain(|seen| !Rc::ptr_eq(seen, view));
     }
 
     /// Takes in what the engine told, once a frame.
-    pub fn apply(&self, changes: Vec<Arc<Row>>, totals: Totals, hook: &Hook) {
+    ///
+    /// Gives what happened to files, and whether anything but progress has changed.
+    pub fn apply(&self, tree: &Tree, changes: Vec<Arc<Row>>, totals: Totals) -> (Vec<(Happened, Arc<Row>)>, bool) {
         let mut happened = Vec::new();
         let (mut reordered, mut removed, mut notable) = (false, false, false);
         {
@@ -188,42 +176,41 @@ impl Model {
         if reordered || removed {
             self.order.set(self.order.now().wrapping_add(1));
         }
-        let was = self.totals.now();
         self.totals.update(totals);
         notable |= reordered || removed;
         if notable || now().since(self.numbers_at.get()).0 >= NUMBERS_MS {
-            self.paint_numbers();
+            self.paint_numbers(tree);
         } else {
             self.numbers_in(NUMBERS_MS);
         }
-        hook.told(&happened, was, totals, notable);
+        (happened, notable)
     }
 
     fn show_change(&self, was: &Arc<Row>, row: &Arc<Row>) {
         let visible = self.visible.borrow();
-        if let Some((_, view)) = visible.iter().find(|(key, _)| *key == row.key) {
+        if let Some(view) = visible.iter().find(|view| view.key == row.key) {
             view.level.update(level(row));
             if was.state != row.state {
                 view.row.set(Arc::clone(row));
-                view.facts.update(self.facts(row, &view.rate.get()));
+                self.paint_facts(view, row);
             }
         }
     }
 
     /// Brings every number up to date.
-    pub fn paint_numbers(&self) {
+    pub fn paint_numbers(&self, tree: &Tree) {
         let now = now();
         self.numbers_at.set(now);
         let mut again = false;
-        for (key, view) in self.visible.borrow().iter() {
-            let Some(row) = self.row(*key) else { continue };
-            let mut rate = view.rate.get();
+        for view in self.visible.borrow().iter() {
+            let Some(row) = self.row(view.key) else { continue };
             if row.state == RowState::Uploading {
+                let mut rate = view.rate.get();
                 rate.note(now.0, row.sent);
                 view.rate.set(rate);
             }
             again |= words::counts_down(&row.state);
-            view.facts.update(self.facts(&row, &rate));
+            self.paint_facts(view, &row);
         }
         let totals = self.totals.now();
         let mut rate = self.rate.get();
@@ -231,19 +218,19 @@ impl Model {
             rate.note(now.0, totals.sent);
             self.rate.set(rate);
         }
-        self.summary.update(summary(&totals, &rate));
+        let summary = summary(&totals, &rate);
+        tree.text(part::NUMBERS, &summary);
+        tree.set(part::WHOLE, "aria-valuetext", &summary);
         if again {
             self.numbers_in(1_000);
         }
     }
 
     fn numbers_in(&self, ms: u64) {
-        if let Some(timer) = &*self.numbers.borrow() {
-            timer.set(Some(self.numbers_at.get().after(Millis(ms))));
-        }
+        self.numbers.set(Some(self.numbers_at.get().after(Millis(ms))));
     }
 
-    fn facts(&self, row: &Row, rate: &Rate) -> Facts {
+    fn paint_facts(&self, view: &RowView, row: &Row) {
         let mut text = match &row.state {
             RowState::Uploading | RowState::Paused => format::bytes_of(row.sent, row.size),
             _ => words::reason(row, &self.policy.borrow(), now()).unwrap_or_else(|| format::bytes(row.size)),
@@ -251,6 +238,7 @@ impl Model {
         let mut spoken = format::number(u64::from(level(row) / 10));
         spoken.push_str(" percent, ");
         spoken.push_str(&text);
+        let rate = view.rate.get();
         if row.state == RowState::Uploading
             && let Some(speed) = rate.per_second()
         {
@@ -262,7 +250,7 @@ impl Model {
                 text.push_str(&format::duration(left));
             }
         }
-        Facts { text, spoken }
+        row::paint_facts(&view.tree, row, &text, &spoken);
     }
 }
 

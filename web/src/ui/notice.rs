@@ -1,84 +1,61 @@
 //! One strip above the footer: what concerns all files, and what to do about it. One at a time.
 
-use super::{Shared, icons, words};
-use crate::{
-    dom::{El, Scope, Watched},
-    driver::window,
-};
+use super::{Shared, icons, part, words};
+use crate::dom::{Scope, Tree};
 use std::rc::Rc;
 use updock_engine::{Command, RowState, Which};
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Notice {
-    NoKey,
-    Offline,
-    /// So many files were refused.
-    Refused(u32),
-}
+const STRIP: &str = "div.notice|part=notice
+ svg
+ span
+ button.quiet|type=button|text=Remove them|@click=0";
 
-/// Builds it.
+const MARK: u32 = 1;
+const SENTENCE: u32 = 2;
+const REMOVE: u32 = 3;
+
+/// Keeps it up to date.
 #[inline(never)]
-pub(super) fn build(cx: &Scope, shared: &Rc<Shared>) -> El {
-    let holder = El::new("div");
-    let online = Watched::new(window().navigator().on_line());
-    for (event, is_online) in [("online", true), ("offline", false)] {
-        let online = online.clone();
-        cx.listen(&window(), event, Box::new(move |_| online.update(is_online)));
-    }
-    let notice = Watched::new(None);
-    let (current, model) = (notice.clone(), Rc::clone(shared));
+pub(super) fn build(cx: &Scope, shared: &Rc<Shared>) {
+    let shared = Rc::clone(shared);
+    let mut strip = None;
     cx.effect(Box::new(move || {
-        let totals = model.model.totals.get();
-        let (ready, online) = (model.ready.get(), online.get());
-        current.update(if !ready {
-            Some(Notice::NoKey)
+        let totals = shared.model.totals.get();
+        let (ready, online) = (shared.ready.get(), shared.online.get());
+        let refused;
+        let (icon, sentence) = if !ready {
+            (icons::ALERT, words::NO_KEY)
         } else if !online && totals.files > 0 {
-            Some(Notice::Offline)
+            (icons::OFFLINE, words::OFFLINE)
         } else if totals.rejected > 1 {
             // One alone says it in its row.
-            Some(Notice::Refused(totals.rejected))
+            refused = words::join(&[&words::files(u64::from(totals.rejected)), " not added. Each says why."]);
+            (icons::ALERT, &*refused)
         } else {
-            None
-        });
+            strip = None;
+            return;
+        };
+        let strip = strip.get_or_insert_with(|| make(&shared));
+        strip.set(MARK, "d", icon);
+        strip.text(SENTENCE, sentence);
+        strip.show(REMOVE, ready && icon == icons::ALERT);
     }));
-    let (shown, shared) = (notice.clone(), Rc::clone(shared));
-    holder.when(cx, Box::new(move || shown.get().is_some()), Box::new(move |scope| strip(scope, &shared, &notice)));
-    holder
 }
 
-fn strip(cx: &Scope, shared: &Rc<Shared>, notice: &Watched<Option<Notice>>) -> El {
-    let strip = El::classed("div", "notice");
-    strip.attr("part", "notice");
-    let (mark, text) = (icons::icon(icons::ALERT), El::new("span"));
-    let button = El::classed("button", "quiet");
-    button.attr("type", "button").text("Remove them");
-    let remover = Rc::clone(shared);
-    button.on(
-        cx,
-        "click",
-        Box::new(move |_| {
-            for row in remover.model.rows() {
+fn make(shared: &Rc<Shared>) -> Tree {
+    let weak = Rc::downgrade(shared);
+    let strip = Tree::new(
+        STRIP,
+        Box::new(move |_, _, _| {
+            let Some(shared) = weak.upgrade() else { return };
+            for row in shared.model.rows() {
                 if matches!(row.state, RowState::Rejected(_)) {
-                    remover.command(Command::Remove(Which::One(row.key)));
+                    shared.command(Command::Remove(Which::One(row.key)));
                 }
             }
-            let _ = remover.choose.html().focus();
+            shared.tree.focus(part::CHOOSE);
         }),
     );
-    strip.child(&mark).child(&text).child(&button);
-    let notice = notice.clone();
-    cx.effect(Box::new(move || {
-        let Some(now) = notice.get() else { return };
-        let (icon, sentence) = match now {
-            Notice::NoKey => (icons::ALERT, words::NO_KEY.to_owned()),
-            Notice::Offline => (icons::OFFLINE, words::OFFLINE.to_owned()),
-            Notice::Refused(count) => {
-                (icons::ALERT, words::join(&[&words::files(u64::from(count)), " not added. Each says why."]))
-            }
-        };
-        icons::change(&mark, icon);
-        text.text(&sentence);
-        button.set_attr("hidden", (!matches!(now, Notice::Refused(_))).then_some(""));
-    }));
+    shared.tree.put(part::NOTICE, &strip, 0);
     strip
 }
