@@ -7,6 +7,13 @@ CREATE TRIGGER groups_discounted AFTER DELETE ON file_groups BEGIN
     UPDATE totals SET files = files - 1 WHERE state = 'groups';
 END;
 
+-- What announced copies are made of, until they are.
+CREATE TABLE copies (
+    file TEXT PRIMARY KEY REFERENCES files (uuid) ON DELETE CASCADE,
+    source TEXT NOT NULL,
+    effects TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- The words of a file name: it is also split where the case changes, which SQL cannot do.
 ALTER TABLE files ADD COLUMN name_words TEXT NOT NULL DEFAULT '';
 

@@ -213,12 +213,13 @@ fn condition(
             // A file that is named comes first.
             query.push(" UNION ALL SELECT uploaded_at, 1e9 FROM files WHERE uuid = ").push_bind(uuid.to_string());
         }
-        query.push(") GROUP BY id)");
+        // The limit keeps the inner query apart: folded into the outer one, bm25() would have no full-text row to rank.
+        query.push(" LIMIT -1) GROUP BY id)");
         joins.push_str(" JOIN asked ON asked.id = files.uploaded_at");
     }
     if let Some(phrase) = &full_text.phrase {
         query.push(if full_text.parts.is_some() { ", " } else { "WITH " });
-        query.push("said (id, score) AS (SELECT rowid, -bm25(search_words, 4.0, 4.0, 2.0, 1.0) FROM search_words WHERE search_words MATCH ");
+        query.push("said (id, score) AS MATERIALIZED (SELECT rowid, -bm25(search_words, 4.0, 4.0, 2.0, 1.0) FROM search_words WHERE search_words MATCH ");
         query.push_bind(phrase.clone()).push(")");
         joins.push_str(" JOIN said ON said.id = files.uploaded_at");
     }

@@ -18,6 +18,18 @@ pub(crate) async fn get(service: &Service, target: &str) -> Answer {
     send(service, Method::GET, target).await
 }
 
+/// Sends JSON.
+pub(crate) async fn ask(service: &Service, method: Method, target: &str, body: Value) -> Answer {
+    let headers = [("accept", MEDIA_TYPE), ("authorization", SIMPLE), ("content-type", "application/json")];
+    service.send(method, target, &headers, body.to_string()).await
+}
+
+/// Sends any bytes as JSON.
+pub(crate) async fn ask_raw(service: &Service, method: Method, target: &str, body: impl Into<bytes::Bytes>) -> Answer {
+    let headers = [("accept", MEDIA_TYPE), ("authorization", SIMPLE), ("content-type", "application/json")];
+    service.send(method, target, &headers, body).await
+}
+
 /// A signed `GET`, with everything as the test wants it.
 fn signature(date: &str, target: &str) -> String {
     let request =
@@ -25,7 +37,7 @@ fn signature(date: &str, target: &str) -> String {
     format!("Uploadcare demopublickey:{}", rest_signature(&secret(), &request))
 }
 
-fn detail(answer: &Answer) -> (u16, String) {
+pub(crate) fn detail(answer: &Answer) -> (u16, String) {
     (answer.status.as_u16(), answer.json()["detail"].as_str().unwrap().to_owned())
 }
 
@@ -206,7 +218,7 @@ async fn what_is_no_file_is_not_found() {
     }
 }
 
-fn uuids(page: &Value) -> Vec<String> {
+pub(crate) fn uuids(page: &Value) -> Vec<String> {
     page["results"].as_array().unwrap().iter().map(|file| file["uuid"].as_str().unwrap().to_owned()).collect()
 }
 
