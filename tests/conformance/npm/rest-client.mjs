@@ -560,10 +560,7 @@ suite.error('conversionJobPoller', 'a path that is none', async () => {
 });
 
 // Add-ons.
-const ran = async (addonName, target, params) => {
-  const [job] = await sdk.addonJobPoller({ addonName, target, params, ...poll }, open);
-  return job;
-};
+const ran = (addonName, target, params) => sdk.addonJobPoller({ addonName, target, params, ...poll }, open);
 suite.success('executeAddon', 'begins', async () => {
   const { requestId } = await sdk.executeAddon({ addonName: sdk.AddonName.UC_CLAMAV_VIRUS_SCAN, target: await note() }, open);
   assert.match(requestId, /^[0-9a-f-]{36}$/);
