@@ -190,15 +190,22 @@ async fn clear_faults(State(app): State<App>) -> StatusCode {
 
 /// `POST /_local/reset`: no files, groups, faults or remembered requests any more.
 async fn reset(State(app): State<App>) -> Response {
-    app.faults.set(Vec::new());
-    app.journal.clear();
-    app.events.clear();
-    let workshop = app.workshop.clone();
-    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || workshop.clear()).await {
-        tracing::warn!(%error, "could not remove finished pictures");
-    }
-    match app.store.reset().await {
+    match app.reset().await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(error) => failed(&error),
+    }
+}
+
+impl App {
+    /// Forgets everything but who it is.
+    pub(crate) async fn reset(&self) -> Result<(), StoreError> {
+        self.faults.set(Vec::new());
+        self.journal.clear();
+        self.events.clear();
+        let workshop = self.workshop.clone();
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || workshop.clear()).await {
+            tracing::warn!(%error, "could not remove finished pictures");
+        }
+        self.store.reset().await
     }
 }

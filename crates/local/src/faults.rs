@@ -77,6 +77,9 @@ pub struct Effect {
     /// Keep only the first so many bytes of what is stored, and say nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep_bytes: Option<u64>,
+    /// The disk is full after so many bytes of what is to be stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk_full_after: Option<u64>,
     /// The file becomes ready only so much later, milliseconds.
     #[serde(rename = "ready_delay_ms", with = "millis", skip_serializing_if = "Option::is_none")]
     pub ready_delay: Option<Duration>,

@@ -205,18 +205,18 @@ mod tests {
     use super::*;
     use http_body_util::{BodyExt, Full};
 
-    #[tokio::test(start_paused = true)]
-    async fn a_slow_line_takes_the_time_it_should_and_never_falls_silent() {
-        let body = Slow::new(Full::new(Bytes::from(vec![7; 10_000])), NonZeroU64::new(1000).unwrap());
+    #[tokio::test]
+    async fn a_slow_line_takes_the_time_it_should_and_lets_little_through_at_once() {
+        let body = Slow::new(Full::new(Bytes::from(vec![7; 3_000])), NonZeroU64::new(10_000).unwrap());
         let started = Instant::now();
         let mut body = Box::pin(body);
-        let (mut came, mut last) = (0, started);
+        let mut came = 0;
         while let Some(frame) = body.frame().await {
-            came += frame.unwrap().into_data().unwrap().len();
-            assert!(last.elapsed() <= 2 * BEAT);
-            last = Instant::now();
+            let piece = frame.unwrap().into_data().unwrap().len();
+            assert!(piece <= 500, "half of what may come in a tenth of a second");
+            came += piece;
         }
-        let took = started.elapsed().as_secs_f64();
-        assert!(came == 10_000 && (9.8..10.3).contains(&took), "{came} bytes in {took} s");
+        assert_eq!(came, 3_000);
+        assert!(started.elapsed() >= Duration::from_millis(250), "{:?}", started.elapsed());
     }
 }

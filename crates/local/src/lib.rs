@@ -24,8 +24,8 @@ mod outward;
 mod part_url;
 mod parts;
 mod percent;
-mod remote;
 mod picture;
+mod remote;
 mod rest;
 mod routes;
 mod server;
@@ -51,7 +51,11 @@ use std::{
     sync::Arc,
 };
 use store::{Database, Store};
-use tokio::{net::TcpListener, sync::oneshot, task::{JoinHandle, JoinSet}};
+use tokio::{
+    net::TcpListener,
+    sync::oneshot,
+    task::{JoinHandle, JoinSet},
+};
 
 /// Why the stand-in did not start.
 #[derive(Debug, thiserror::Error)]

@@ -1,17 +1,20 @@
 //! The command line of the stand-in: reads what it is told, starts it, stops it on SIGINT or SIGTERM.
 #![forbid(unsafe_code)]
 
+use bytes::Bytes;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use http_body_util::Empty;
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use std::{
     io::Write,
     net::{IpAddr, SocketAddr},
     num::NonZeroU32,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
 use tokio::signal::unix::{SignalKind, signal};
-use updock_local::{Config, Fault, LocalUploadcare, Standing, Storage};
+use updock_local::{Config, Fault, FaultError, Import, LocalUploadcare, RemoteStorage, Standing, Storage};
 use updock_sign::SecretKey;
 use updock_types::PublicKey;
 
@@ -25,7 +28,18 @@ Try it:
   curl -F UPLOADCARE_PUB_KEY=demopublickey -F file=@photo.jpg http://127.0.0.1:3000/base/
   curl http://127.0.0.1:3000/_local/files
 
-Then point your SDK's base URLs (upload, REST, CDN) at http://127.0.0.1:3000."
+Then point your SDK's base URLs (upload, REST, CDN) at http://127.0.0.1:3000.
+
+Start every test with the same files, and see what a part that fails twice does to your code:
+  updock-local serve --in-memory --import fixtures/
+  updock-local serve --in-memory --scenario storage-is-busy.toml
+
+Keep a project, carry it elsewhere, begin afresh:
+  updock-local serve --data-dir project
+  updock-local export backup --data-dir project
+  updock-local import backup --data-dir other
+  updock-local reset --data-dir project         (stopped)
+  updock-local reset --url http://127.0.0.1:3000  (running)"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -36,20 +50,71 @@ struct Cli {
 enum Command {
     /// Serve until stopped; says where on the first line of its output
     Serve(Box<Serve>),
+    /// Forget all files, groups, jobs and webhooks
+    Reset(Reset),
+    /// Make a stored file of every file in a directory, or take in what `export` wrote
+    Import(Transfer),
+    /// Write every file and an index of what is known about them into a new directory
+    Export(Transfer),
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Give one of both: the data directory of one that is stopped, or the address of one that is running.
+  updock-local reset --data-dir project
+  updock-local reset --url http://127.0.0.1:3000")]
+struct Reset {
+    /// Of one that is stopped
+    #[arg(long, value_name = "DIR", default_value = "updock-local-data", conflicts_with = "url")]
+    data_dir: PathBuf,
+    /// Of one that is running
+    #[arg(long, value_name = "URL", value_parser = plain_url)]
+    url: Option<String>,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+What is exported: the originals as files, and index.json with ids, names, types, times, metadata and tags. Importing
+that gives the same files under the same ids; those that are there already stay as they are. Any other directory is
+imported file by file, names as they are and types by their endings; hidden files are passed over.
+  updock-local export backup --data-dir project
+  updock-local import backup --data-dir other
+  updock-local import fixtures/
+One that is running keeps its data directory to itself: stop it first, or start it with --import.")]
+struct Transfer {
+    /// The directory to read or write
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+    /// Where files and the database are kept
+    #[arg(long, value_name = "DIR", default_value = "updock-local-data")]
+    data_dir: PathBuf,
 }
 
 #[derive(Args)]
 #[command(after_help = "\
 Beside the APIs there is /_local/: GET /_local/files lists what is stored, GET /_local/requests what arrived,
 PUT /_local/faults makes things go wrong, DELETE /_local/faults makes them right again, POST /_local/reset forgets all.
+GET /_local/webhooks tells what became of each delivery, GET /_local/events what happened to files.
 
 A fault is JSON, alone or in a list; the first that fits a request applies:
   --fault '{\"operation\":\"part\",\"part\":2,\"count\":1,\"effect\":{\"status\":503,\"retry_after\":2}}'
   --fault '{\"operation\":\"uploads.direct\",\"skip\":1,\"effect\":{\"reset\":\"mid_body\"}}'
+  --fault '{\"file\":\"film.mp4\",\"effect\":{\"bytes_per_second\":50000}}'
 which requests: operation (uploads.direct, uploads.multipart_start, uploads.multipart_complete, uploads.info, part, cdn,
-  files.list, ...), method, path (a piece of it), part, skip (let so many pass), count (then hit so many)
+  files.list, ...), method, path (a piece of it), file (its UUID or original name), part, skip (let so many pass),
+  count (then hit so many)
 effect: delay_ms, status (with body, retry_after), error (a code like AccountBlockedError), reset (before_body, mid_body,
-  before_answer), keep_bytes (lose what comes after), ready_delay_ms")]
+  before_answer, mid_answer), no_answer (done, but never acknowledged), bytes_per_second (each way), keep_bytes (lose
+  what comes after, and say nothing), expired (a part's address, or all that a start hands out), disk_full_after (bytes),
+  ready_delay_ms
+name: what GET /_local/requests calls it where it strikes
+
+A scenario file is the same in TOML, for --scenario or PUT /_local/faults with the type application/toml:
+  [[fault]]
+  name = \"storage is busy\"
+  operation = \"part\"
+  count = 2
+  effect = { status = 503, retry_after = 2 }")]
 struct Serve {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
@@ -106,6 +171,9 @@ struct Serve {
     /// How the project stands with the service; anything but good refuses uploads
     #[arg(long, value_enum, default_value = "good")]
     standing: StandingArg,
+    /// A storage that copies go out to; may be given several times. With an S3 key better in the environment
+    #[arg(long, value_name = "NAME=DIR or NAME=s3+URL", env = "UPDOCK_LOCAL_REMOTE_STORAGE", hide_env_values = true, value_parser = RemoteStorage::parse)]
+    remote_storage: Vec<RemoteStorage>,
     /// May Uploadcare.Simple come over plain HTTP? The real service refuses it
     #[arg(long, value_enum, default_value = "on")]
     simple_over_http: Switch,
@@ -121,6 +189,15 @@ struct Serve {
     /// How long a client may take to send a request's head
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s")]
     header_timeout: Duration,
+    /// Listen on an address that other machines can reach: whoever does can read, fault and reset everything here
+    #[arg(long)]
+    public: bool,
+    /// Take in this directory before serving: fixtures, or what `export` wrote
+    #[arg(long, value_name = "DIR")]
+    import: Option<PathBuf>,
+    /// A file with things to go wrong, in TOML; may be given several times
+    #[arg(long, value_name = "FILE", value_parser = scenario)]
+    scenario: Vec<Vec<Fault>>,
     /// Something to go wrong, as JSON; may be given several times
     #[arg(long, value_name = "JSON", value_parser = Fault::parse_list)]
     fault: Vec<Vec<Fault>>,
@@ -179,6 +256,15 @@ fn rate(text: &str) -> Result<NonZeroU32, String> {
     number.parse().map_err(|_| "expected a number of requests a second, like 20/s".to_owned())
 }
 
+fn scenario(file: &str) -> Result<Vec<Fault>, FaultError> {
+    Fault::read_scenario(Path::new(file))
+}
+
+fn plain_url(text: &str) -> Result<String, String> {
+    let url = base_url(text)?;
+    if url.starts_with("http://") { Ok(url) } else { Err("expected an address like http://127.0.0.1:3000".to_owned()) }
+}
+
 fn base_url(text: &str) -> Result<String, String> {
     let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     match rest.filter(|rest| !rest.is_empty() && !rest.contains(['?', '#', ' '])) {
@@ -208,12 +294,13 @@ impl From<Serve> for Config {
             clock_speed: serve.clock_speed,
             throttle: serve.throttle,
             standing: serve.standing.into(),
+            remote_storages: serve.remote_storage,
             simple_over_http: serve.simple_over_http == Switch::On,
             public_url: serve.public_url,
             cdn_base: serve.cdn_base,
             body_timeout: serve.body_timeout,
             header_timeout: serve.header_timeout,
-            faults: serve.fault.into_iter().flatten().collect(),
+            faults: serve.scenario.into_iter().chain(serve.fault).flatten().collect(),
             ..base
         }
     }
@@ -221,40 +308,119 @@ impl From<Serve> for Config {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Command::Serve(serve) = Cli::parse().command;
+    let cli = Cli::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_default_env();
     let filter = filter.unwrap_or_else(|_| "info".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let config = Config::from(*serve);
-    if !is_loopback(config.listen.ip()) {
-        tracing::warn!(
-            address = %config.listen,
-            "this address can be reached from other machines: whoever does can read, fault and reset everything here"
-        );
-    }
-    // Before it serves: a signal that comes early must not be lost.
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        eprintln!("updock-local: signals cannot be listened for");
-        return ExitCode::FAILURE;
+    let done = match cli.command {
+        Command::Serve(serve) => run(*serve).await,
+        Command::Reset(Reset { url: Some(url), .. }) => reset_running(&url).await,
+        Command::Reset(Reset { data_dir, .. }) => reset_stopped(data_dir).await,
+        Command::Import(transfer) => import(transfer).await,
+        Command::Export(transfer) => export(transfer).await,
     };
-    let service = match LocalUploadcare::with(config).await {
-        Ok(service) => service,
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("updock-local: {error}");
-            return ExitCode::FAILURE;
+            ExitCode::FAILURE
         }
-    };
-    // Whoever reads this may be gone already, which is no reason to stop.
-    let _ = writeln!(std::io::stdout(), "updock-local is listening on {}", service.base_url());
+    }
+}
+
+/// A sentence for a person, which is all that is done with it.
+type Trouble = Box<dyn std::error::Error>;
+
+/// Whoever reads this may be gone already, which is no reason to stop.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+async fn run(serve: Serve) -> Result<(), Trouble> {
+    if !is_loopback(serve.listen.ip()) && !serve.public {
+        let address = serve.listen;
+        return Err(format!(
+            "{address} can be reached from other machines, and whoever does can read, fault and reset everything here; \
+             add --public if that is meant"
+        )
+        .into());
+    }
+    let fixtures = serve.import.clone();
+    let config = Config::from(serve);
+    // Before it serves: a signal that comes early must not be lost.
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let service = LocalUploadcare::with(config).await?;
+    if let Some(directory) = fixtures {
+        let import = service.import(&directory).await?;
+        tracing::info!(files = import.imported, directory = %directory.display(), "took in");
+    }
+    say(&format!("updock-local is listening on {}", service.base_url()));
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
     service.shutdown().await;
-    ExitCode::SUCCESS
+    Ok(())
 }
 
 fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
+}
+
+/// One that nobody is told of, to work on a data directory.
+async fn closed(data_dir: PathBuf) -> Result<LocalUploadcare, Trouble> {
+    let config = Config { storage: Storage::Directory(data_dir), clock_speed: 0.0, ..Config::default() };
+    Ok(LocalUploadcare::with(config).await?)
+}
+
+fn must_be_ours(data_dir: &Path) -> Result<(), Trouble> {
+    if data_dir.join("updock-local.sqlite").is_file() {
+        return Ok(());
+    }
+    Err(format!("{} is no data directory of updock-local", data_dir.display()).into())
+}
+
+async fn reset_stopped(data_dir: PathBuf) -> Result<(), Trouble> {
+    must_be_ours(&data_dir)?;
+    let service = closed(data_dir).await?;
+    service.reset().await?;
+    service.shutdown().await;
+    say("everything is forgotten");
+    Ok(())
+}
+
+async fn reset_running(url: &str) -> Result<(), Trouble> {
+    let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+    let request = http::Request::post(format!("{url}/_local/reset")).body(Empty::new())?;
+    let response = client.request(request).await.map_err(|_| format!("nobody answers at {url}"))?;
+    if response.status() != http::StatusCode::NO_CONTENT {
+        return Err(format!("{url} answered {}; is that updock-local?", response.status()).into());
+    }
+    say("everything is forgotten");
+    Ok(())
+}
+
+fn files(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "file" } else { "files" })
+}
+
+async fn import(Transfer { directory, data_dir }: Transfer) -> Result<(), Trouble> {
+    if !directory.is_dir() {
+        return Err(format!("{} is no directory", directory.display()).into());
+    }
+    let service = closed(data_dir).await?;
+    let Import { imported, known } = service.import(&directory).await?;
+    service.shutdown().await;
+    let known = if known == 0 { String::new() } else { format!(", {known} were there already") };
+    say(&format!("imported {}{known}", files(imported)));
+    Ok(())
+}
+
+async fn export(Transfer { directory, data_dir }: Transfer) -> Result<(), Trouble> {
+    must_be_ours(&data_dir)?;
+    let service = closed(data_dir).await?;
+    let exported = service.export(&directory).await?;
+    service.shutdown().await;
+    say(&format!("exported {} to {}", files(exported), directory.display()));
+    Ok(())
 }

@@ -106,7 +106,7 @@ async fn take(app: &App, parts: &Parts, body: &mut BodyReader, effect: &Effect) 
     let upload = upload.filter(|upload| upload.upload_id == address.upload_id).ok_or(NO_SUCH_UPLOAD)?;
 
     let (mut sink, side) = open(app, &upload, number, length).await?;
-    sink = sink.lose_after(effect.keep_bytes);
+    sink = sink.lose_after(effect.keep_bytes).full_after(effect.disk_full_after);
     let mut came = 0;
     loop {
         match body.next().await {

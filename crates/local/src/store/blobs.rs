@@ -201,6 +201,7 @@ struct Writer {
     md5: Md5,
     size: u64,
     limit: u64,
+    room: u64,
     /// Released only when no thread writes any more, even if the request was dropped half-way.
     _held: Option<Arc<dyn Send + Sync>>,
 }
@@ -219,7 +220,7 @@ impl Sink {
     }
 
     fn new(file: File, held: Option<Arc<dyn Send + Sync>>) -> Self {
-        let writer = Writer { file, md5: Md5::new(), size: 0, limit: u64::MAX, _held: held };
+        let writer = Writer { file, md5: Md5::new(), size: 0, limit: u64::MAX, room: u64::MAX, _held: held };
         Self { writer: Writing::Idle(Box::new(writer)), batch: Vec::new(), batched: 0 }
     }
 
@@ -227,6 +228,14 @@ impl Sink {
     pub(crate) fn lose_after(mut self, bytes: Option<u64>) -> Self {
         if let (Writing::Idle(writer), Some(bytes)) = (&mut self.writer, bytes) {
             writer.limit = bytes;
+        }
+        self
+    }
+
+    /// Has no room for more than `bytes`: a fault that tests ask for.
+    pub(crate) fn full_after(mut self, bytes: Option<u64>) -> Self {
+        if let (Writing::Idle(writer), Some(bytes)) = (&mut self.writer, bytes) {
+            writer.room = bytes;
         }
         self
     }
@@ -279,6 +288,9 @@ impl Writer {
             slices.push(IoSlice::new(&bytes[..taken]));
             left -= taken as u64;
             self.size += taken as u64;
+        }
+        if self.size > self.room {
+            return Err(io::ErrorKind::StorageFull.into());
         }
         write_all_vectored(&mut self.file, &mut slices)
     }

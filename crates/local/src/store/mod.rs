@@ -147,9 +147,17 @@ impl Store {
     /// Forgets everything but the key of part URLs.
     pub(crate) async fn reset(&self) -> Result<(), StoreError> {
         let mut change = self.change().await?;
-        for table in
-            ["DELETE FROM files", "DELETE FROM uploads", "DELETE FROM file_groups", "DELETE FROM token_operations", "DELETE FROM jobs", "DELETE FROM page_groups", "DELETE FROM webhooks", "DELETE FROM url_uploads", "DELETE FROM url_files"]
-        {
+        for table in [
+            "DELETE FROM files",
+            "DELETE FROM uploads",
+            "DELETE FROM file_groups",
+            "DELETE FROM token_operations",
+            "DELETE FROM jobs",
+            "DELETE FROM page_groups",
+            "DELETE FROM webhooks",
+            "DELETE FROM url_uploads",
+            "DELETE FROM url_files",
+        ] {
             sqlx::query(table).execute(&mut *change).await?;
         }
         change.commit().await?;

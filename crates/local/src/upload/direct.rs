@@ -15,7 +15,11 @@ use updock_types::{ContentInfo, ErrorCode, Event, FileUuid, OperationId};
 
 pub(super) async fn upload(call: Call<'_>) -> Result<Response, Failure> {
     let app = call.app;
-    let spooling = form::Spooling { blobs: &app.store.blobs, lose_after: call.effect.keep_bytes };
+    let spooling = form::Spooling {
+        blobs: &app.store.blobs,
+        lose_after: call.effect.keep_bytes,
+        full_after: call.effect.disk_full_after,
+    };
     let (params, sent) = form::read(call.parts, call.body, Some(spooling)).await?;
     check_key(app, &params, "UPLOADCARE_PUB_KEY")?;
     let path = OperationId::UploadDirect.row().path;

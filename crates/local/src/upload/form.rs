@@ -79,6 +79,7 @@ pub(crate) struct SentFile {
 pub(crate) struct Spooling<'a> {
     pub(crate) blobs: &'a Blobs,
     pub(crate) lose_after: Option<u64>,
+    pub(crate) full_after: Option<u64>,
 }
 
 /// Reads the form, whatever its coding. A body that is no form counts as an empty one.
@@ -157,7 +158,8 @@ async fn read_multipart(
             }
             let uuid = crate::chance::uuid();
             let spool = Spool::new(spooling.blobs.gathering(uuid));
-            let mut sink = Sink::create(spool.path())?.lose_after(spooling.lose_after);
+            let mut sink = Sink::create(spool.path())?;
+            sink = sink.lose_after(spooling.lose_after).full_after(spooling.full_after);
             let mut came = 0;
             while let Some(bytes) = field.chunk().await.map_err(parse_failed)? {
                 hoard.progress();

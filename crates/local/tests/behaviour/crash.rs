@@ -2,10 +2,11 @@
 
 use crate::client::*;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
 };
 
 /// A stand-in in a process of its own; killed when dropped.
@@ -104,49 +105,158 @@ async fn what_was_acknowledged_is_there_after_kill_9() {
     }
 }
 
-/// Kills while uploads are on their way, again and again: what was answered is there, and nothing else is listed whose
-/// bytes are not whole.
+/// What the clients of the crash test know for sure.
+#[derive(Default)]
+struct Known {
+    /// Files that were acknowledged, by UUID, with the seed and size of their bytes.
+    files: BTreeMap<String, (u64, usize)>,
+    /// Multipart uploads that were started and whose completion was not acknowledged.
+    open: BTreeMap<String, Open>,
+}
+
+struct Open {
+    seed: u64,
+    urls: Vec<String>,
+    acknowledged: BTreeSet<usize>,
+}
+
+const LARGE: usize = 11_000_000;
+
+/// Kills at random points while direct and multipart uploads are on their way. What was answered is there when the
+/// process comes back, parts as well as files; what is listed is whole; and nothing else lies around. A short form of
+/// `cargo xtask crash`, which gives the rounds and a new seed.
 #[tokio::test]
-async fn kill_9_under_load_loses_nothing_that_was_answered() {
+async fn kill_9_at_random_points_under_load_loses_nothing_that_was_acknowledged() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let rounds = number("UPDOCK_CRASH_ROUNDS").unwrap_or(4);
+    let seed = number("UPDOCK_CRASH_SEED").unwrap_or(11);
+    println!("{rounds} rounds from seed {seed}");
+    let mut rng = fastrand::Rng::with_seed(seed);
     let directory = tempfile::tempdir().unwrap();
-    let mut answered = BTreeMap::new();
-    for (round, wanted) in (0..5u64).zip((8..).step_by(8)) {
+    let known = Arc::new(Mutex::new(Known::default()));
+    let (mut killed_uploads, mut parts_kept) = (0, 0);
+    for round in 0..rounds {
         let service = Process::start(directory.path());
-        let uploads = (0..4u64).map(|worker| {
-            let http = service.http.clone();
-            tokio::spawn(async move {
-                let mut done = Vec::new();
-                for at in 0.. {
-                    let whole = bytes(200_000, round * 1_000_000 + worker * 10_000 + at);
-                    let form = Form::new().file("file", "a.bin", "text/plain", &whole);
-                    let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
-                    let headers = [("content-type", content_type.as_str())];
-                    let sent = http.try_send(http::Method::POST, "/base/", &headers, form.build()).await;
-                    let Ok(answer) = sent else { break };
-                    done.push((answer.uuid("file"), whole));
-                }
-                done
+        parts_kept += finish_open(&service.http, &known).await;
+        verify(&service.http, &known).await;
+        let open: Vec<String> = known.lock().unwrap().open.keys().cloned().collect();
+        for entry in std::fs::read_dir(directory.path().join("incoming")).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            assert!(open.iter().any(|uuid| name.starts_with(uuid)), "round {round}: {name} was not swept");
+        }
+        let workers: Vec<_> = (0..5)
+            .map(|worker| {
+                let (http, known) = (service.http.clone(), known.clone());
+                let seed = (round * 10 + worker) * 1_000_000;
+                tokio::spawn(async move {
+                    if worker < 3 { send_small(http, known, seed).await } else { send_large(http, known, seed).await }
+                })
             })
-        });
-        let uploads: Vec<_> = uploads.collect();
-        while service.http.get("/_local/files").await.json().as_array().unwrap().len() < wanted {
-            tokio::task::yield_now().await;
-        }
+            .collect();
+        tokio::time::sleep(std::time::Duration::from_millis(rng.u64(10..600))).await;
         service.kill();
-        for upload in uploads {
-            answered.extend(upload.await.unwrap());
+        for worker in workers {
+            worker.await.unwrap();
         }
+        killed_uploads += known.lock().unwrap().open.len();
     }
     let service = Process::start(directory.path());
-    for (uuid, whole) in &answered {
-        assert!(service.http.get(&format!("/{uuid}/")).await.body == *whole, "{uuid} is not what was sent");
-    }
-    let listed = service.http.get("/_local/files?limit=1000").await.json();
-    for file in listed.as_array().unwrap() {
-        let body = service.http.get(&format!("/{}/", file["uuid"].as_str().unwrap())).await.body;
-        assert_eq!((body.len(), &file["size"]), (200_000, &serde_json::json!(200_000)));
-    }
+    parts_kept += finish_open(&service.http, &known).await;
+    let files = verify(&service.http, &known).await;
+    println!("{files} files, {killed_uploads} uploads cut off, {parts_kept} acknowledged parts used again");
     assert_eq!(std::fs::read_dir(directory.path().join("incoming")).unwrap().count(), 0, "not swept");
+}
+
+/// Uploads directly until nobody answers. The seed of a file's bytes is its name.
+async fn send_small(http: Http, known: Arc<Mutex<Known>>, mut seed: u64) {
+    loop {
+        seed += 1;
+        let size = 50_000 + usize::try_from(seed % 7).unwrap() * 40_000;
+        let form = Form::new().file("file", &seed.to_string(), "text/plain", &bytes(size, seed)).build();
+        let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
+        let sent = http.try_send(http::Method::POST, "/base/", &[("content-type", &content_type)], form).await;
+        let Ok(answer) = sent else { return };
+        known.lock().unwrap().files.insert(answer.uuid("file"), (seed, size));
+    }
+}
+
+/// Uploads in parts, two at a time, until nobody answers.
+async fn send_large(http: Http, known: Arc<Mutex<Known>>, mut seed: u64) {
+    loop {
+        seed += 1;
+        let form = format!("UPLOADCARE_PUB_KEY={KEY}&filename={seed}&size={LARGE}&content_type=video/mp4");
+        let headers = [("content-type", "application/x-www-form-urlencoded")];
+        let Ok(answer) = http.try_send(http::Method::POST, "/multipart/start/", &headers, form).await else { return };
+        let uuid = answer.uuid("uuid");
+        let urls: Vec<String> = serde_json::from_value(answer.json()["parts"].take()).unwrap();
+        let open = Open { seed, urls: urls.clone(), acknowledged: BTreeSet::new() };
+        known.lock().unwrap().open.insert(uuid.clone(), open);
+        let whole = bytes(LARGE, seed);
+        let put = |at: usize| {
+            let part = whole.slice(at * 5 * MIB..LARGE.min((at + 1) * 5 * MIB));
+            let (http, url, known, uuid) = (http.clone(), urls[at].clone(), known.clone(), uuid.clone());
+            async move {
+                let answer = http.try_send(http::Method::PUT, &url, &[], part).await.ok()?;
+                assert_eq!(answer.status, 200, "{}", answer.text());
+                known.lock().unwrap().open.get_mut(&uuid).unwrap().acknowledged.insert(at);
+                Some(())
+            }
+        };
+        let (first, second) = tokio::join!(put(0), put(1));
+        if first.and(second).is_none() || put(2).await.is_none() {
+            return;
+        }
+        let form = format!("UPLOADCARE_PUB_KEY={KEY}&uuid={uuid}");
+        let Ok(answer) = http.try_send(http::Method::POST, "/multipart/complete/", &headers, form).await else {
+            return;
+        };
+        assert_eq!(answer.json()["size"], LARGE);
+        let mut known = known.lock().unwrap();
+        known.open.remove(&uuid);
+        known.files.insert(uuid, (seed, LARGE));
+    }
+}
+
+/// Sends the parts that were not acknowledged, and only those, and completes. Returns how many need not be sent again.
+async fn finish_open(http: &Http, known: &Mutex<Known>) -> usize {
+    let open = std::mem::take(&mut known.lock().unwrap().open);
+    let mut kept = 0;
+    for (uuid, upload) in open {
+        let whole = bytes(LARGE, upload.seed);
+        // Completed, perhaps, and only the answer was lost.
+        if http.get(&format!("/info/?pub_key={KEY}&file_id={uuid}")).await.status != 200 {
+            for (at, part) in whole.chunks(5 * MIB).enumerate().filter(|(at, _)| !upload.acknowledged.contains(at)) {
+                assert_eq!(http.put(&rebase(&upload.urls[at], http.base()), part.to_vec()).await.status, 200);
+            }
+            kept += upload.acknowledged.len();
+            let answer = http.complete(&uuid).await;
+            assert_eq!(answer.json()["size"], LARGE, "an acknowledged part is lost");
+        }
+        known.lock().unwrap().files.insert(uuid, (upload.seed, LARGE));
+    }
+    kept
+}
+
+/// Everything acknowledged is there; everything listed is whole. Returns how many files that are.
+async fn verify(http: &Http, known: &Mutex<Known>) -> usize {
+    let listed = http.get("/_local/files?limit=1000").await.json();
+    let listed: BTreeMap<&str, &serde_json::Value> =
+        listed.as_array().unwrap().iter().map(|file| (file["uuid"].as_str().unwrap(), file)).collect();
+    let acknowledged = known.lock().unwrap().files.clone();
+    if listed.len() < 1000 {
+        let lost: Vec<_> = acknowledged.keys().filter(|uuid| !listed.contains_key(uuid.as_str())).collect();
+        assert!(lost.is_empty(), "lost: {lost:?}");
+    }
+    for (uuid, file) in &listed {
+        let seed: u64 = file["original_filename"].as_str().unwrap().parse().unwrap();
+        let size = usize::try_from(file["size"].as_u64().unwrap()).unwrap();
+        let body = http.get(&format!("/{uuid}/")).await.body;
+        assert!(body == bytes(size, seed), "{uuid} is not what was sent");
+        if let Some(expected) = acknowledged.get(*uuid) {
+            assert_eq!((seed, size), *expected);
+        }
+    }
+    listed.len()
 }
 
 fn rebase(url: &str, base: &str) -> String {
