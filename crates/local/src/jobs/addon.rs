@@ -72,12 +72,8 @@ async fn report(app: &App, job: &JobRow, task: &AddonTask, data: Value, version:
     };
     let previous = app.store.finish_job(job.id, Some(task.target), &outcome).await?;
     if let Some(previous) = previous {
-        let notice = Notice::by_addon(
-            Event::FileInfoUpdated,
-            task.target,
-            task.addon.as_str(),
-            Some(job.request.to_string()),
-        );
+        let notice =
+            Notice::by_addon(Event::FileInfoUpdated, task.target, task.addon.as_str(), Some(job.request.to_string()));
         app.tell(notice.replacing(Previous::Appdata(previous))).await;
     }
     Ok(())
@@ -223,7 +219,12 @@ mod tests {
     fn labels_are_the_colours_of_the_picture() {
         let half = RgbImage::from_fn(40, 20, |x, _| image::Rgb(if x < 30 { [20, 60, 220] } else { [230, 40, 30] }));
         let found = labels(&half);
-        let named: Vec<_> = found["Labels"].as_array().unwrap().iter().map(|label| (label["Name"].as_str().unwrap(), label["Confidence"].as_f64().unwrap())).collect();
+        let named: Vec<_> = found["Labels"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|label| (label["Name"].as_str().unwrap(), label["Confidence"].as_f64().unwrap()))
+            .collect();
         assert_eq!(named, [("Blue", 75.0), ("Red", 25.0), ("Landscape Orientation", 100.0)]);
         assert!(found["LabelModelVersion"].as_str().unwrap().contains("placeholder"));
     }

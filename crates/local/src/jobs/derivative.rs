@@ -7,7 +7,7 @@ use crate::{
     app::App,
     make::Source,
     picture::{Encoding, Format, Picture, share},
-    store::{JobRow, JobState, Outcome, Trouble},
+    store::{self, JobRow, JobState, Outcome, Trouble},
 };
 use image::DynamicImage;
 use serde::{Deserialize, Serialize};
@@ -70,7 +70,7 @@ pub(super) async fn run(app: &App, job: &mut JobRow, task: DerivativeTask) -> Re
         }
     };
     let time = app.config.job_time;
-    until(job.created_at, time + time / 4).await;
+    until(store::now(), time / 4).await;
     let media_type = format.media_type().to_owned();
     let filled = app.fill_file(output, task.filename.clone(), media_type, Source::Bytes(encoded.into())).await?;
     if filled.is_some() {
@@ -123,11 +123,7 @@ fn draw(original: Option<&[u8]>, ratio: Option<(u32, u32)>, format: Format) -> R
 /// Pixels of that ratio; the shorter side has at least one.
 fn sides((across, down): (u32, u32)) -> (u32, u32) {
     let (width, height) = (u64::from(across.max(1)), u64::from(down.max(1)));
-    if width >= height {
-        (SIDE, share(height, SIDE.into(), width))
-    } else {
-        (share(width, SIDE.into(), height), SIDE)
-    }
+    if width >= height { (SIDE, share(height, SIDE.into(), width)) } else { (share(width, SIDE.into(), height), SIDE) }
 }
 
 #[cfg(test)]

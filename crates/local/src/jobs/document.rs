@@ -101,8 +101,7 @@ async fn group(
 ) -> Result<(String, GroupId, Vec<Member>), Stop> {
     if task.pages.is_empty() {
         let files: Vec<_> = pages.iter().map(|page| announced(&page.name, task.stored)).collect();
-        job.task =
-            Task::Document(DocumentTask { pages: files.iter().map(|file| file.uuid).collect(), ..task.clone() });
+        job.task = Task::Document(DocumentTask { pages: files.iter().map(|file| file.uuid).collect(), ..task.clone() });
         app.store.announce_for_job(job, &files).await?;
     }
     let Task::Document(DocumentTask { pages: files, .. }) = &job.task else {

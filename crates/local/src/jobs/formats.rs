@@ -108,14 +108,29 @@ pub(crate) fn targets(name: &str) -> Vec<&'static str> {
         Some(Family::Bitmap) => &["bmp", "gif", "ico", "jpg", "pdf", "png", "svg", "tga", "tiff", "webp"],
         Some(Family::OtherImage) => &["bmp", "gif", "jpg", "pdf", "png", "tiff", "webp"],
         Some(Family::Pdf) => &[
-            "bmp", "csv", "doc", "docx", "enhanced.jpg", "epub", "gif", "html", "jpg", "md", "png", "rtf", "svg",
-            "tiff", "txt", "xls", "xlsx",
+            "bmp",
+            "csv",
+            "doc",
+            "docx",
+            "enhanced.jpg",
+            "epub",
+            "gif",
+            "html",
+            "jpg",
+            "md",
+            "png",
+            "rtf",
+            "svg",
+            "tiff",
+            "txt",
+            "xls",
+            "xlsx",
         ],
         // An image of a text was recorded as refused.
         Some(Family::Text) => &["epub", "html", "md", "pdf", "txt"],
-        Some(Family::Writing) => &[
-            "doc", "docx", "enhanced.jpg", "epub", "html", "jpg", "md", "odt", "pdf", "png", "rtf", "tiff", "txt",
-        ],
+        Some(Family::Writing) => {
+            &["doc", "docx", "enhanced.jpg", "epub", "html", "jpg", "md", "odt", "pdf", "png", "rtf", "tiff", "txt"]
+        }
         Some(Family::Sheet) => &["csv", "enhanced.jpg", "html", "jpg", "ods", "pdf", "png", "xls", "xlsx"],
         Some(Family::Slides) => &["enhanced.jpg", "jpg", "pdf", "png", "tiff"],
         None => &[],

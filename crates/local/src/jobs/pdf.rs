@@ -145,7 +145,8 @@ fn wrap(text: &str) -> Vec<Vec<u8>> {
     for line in text.trim_start_matches('\u{feff}').lines() {
         let line = line.replace('\t', "    ");
         // A form feed and its like are no characters of a font.
-        let letters: Vec<u8> = line.chars().filter(|c| !c.is_control()).map(|c| u8::try_from(c).unwrap_or(b'?')).collect();
+        let letters: Vec<u8> =
+            line.chars().filter(|c| !c.is_control()).map(|c| u8::try_from(c).unwrap_or(b'?')).collect();
         let mut rest = letters.as_slice();
         loop {
             let end = match rest.get(..COLUMNS) {

@@ -91,7 +91,12 @@ fn film(target: &VideoTarget) -> Result<Piece, Trouble> {
 
 fn thumb(target: &VideoTarget, at: u8) -> Result<Piece, Trouble> {
     let said = placeholder::sentence(&format!("thumbnail {at} of {} of a video.", target.thumbs.count()));
-    let bytes = placeholder::image(Format::Jpeg.extension(), size(target), &said, Some(Encoding::new(Format::Jpeg).quality.into()))?;
+    let bytes = placeholder::image(
+        Format::Jpeg.extension(),
+        size(target),
+        &said,
+        Some(Encoding::new(Format::Jpeg).quality.into()),
+    )?;
     Ok(Piece { name: thumb_name(at), mime_type: Format::Jpeg.media_type(), bytes, placeholder: true })
 }
 

@@ -152,25 +152,40 @@ fn mp4(jpeg: &[u8], (width, height): (u32, u32), title: &str) -> Vec<u8> {
         ],
     );
     let reference = atom(b"dinf", &[&table(b"dref", &[&word(1), &atom(b"url ", &[&word(1)])])]);
-    let media = atom(
-        b"minf",
-        &[&atom(b"vmhd", &[&word(1), &zeros[..8]]), &reference, &samples_table],
-    );
+    let media = atom(b"minf", &[&atom(b"vmhd", &[&word(1), &zeros[..8]]), &reference, &samples_table]);
     let handler = table(b"hdlr", &[&zeros[..4], b"vide", &zeros[..12], b"updock-local\0"]);
-    let media = atom(
-        b"mdia",
-        &[&table(b"mdhd", &[&zeros[..8], &scale, &duration, &[0x55, 0xc4, 0, 0]]), &handler, &media],
-    );
+    let media =
+        atom(b"mdia", &[&table(b"mdhd", &[&zeros[..8], &scale, &duration, &[0x55, 0xc4, 0, 0]]), &handler, &media]);
     let track_head = atom(
         b"tkhd",
-        &[&word(3), &zeros[..8], &word(1), &zeros[..4], &duration, &zeros[..16], &matrix, &word(width << 16), &word(height << 16)],
+        &[
+            &word(3),
+            &zeros[..8],
+            &word(1),
+            &zeros[..4],
+            &duration,
+            &zeros[..16],
+            &matrix,
+            &word(width << 16),
+            &word(height << 16),
+        ],
     );
     let movie = atom(
         b"moov",
         &[
             &table(
                 b"mvhd",
-                &[&zeros[..8], &scale, &duration, &word(0x1_0000), &[1, 0], &zeros[..10], &matrix, &zeros[..24], &word(2)],
+                &[
+                    &zeros[..8],
+                    &scale,
+                    &duration,
+                    &word(0x1_0000),
+                    &[1, 0],
+                    &zeros[..10],
+                    &matrix,
+                    &zeros[..24],
+                    &word(2),
+                ],
             ),
             &atom(b"trak", &[&track_head, &media]),
         ],
@@ -187,12 +202,7 @@ fn ogg(title: &str) -> Vec<u8> {
     // Frames of 20 ms of silence.
     let frames = SECONDS * 50;
     let sound: Vec<&[u8]> = (0..frames).map(|_| &b"\xf8\xff\xfe"[..]).collect();
-    [
-        ogg_page(2, 0, 0, &[&head]),
-        ogg_page(0, 0, 1, &[&tags]),
-        ogg_page(4, u64::from(frames) * 960, 2, &sound),
-    ]
-    .concat()
+    [ogg_page(2, 0, 0, &[&head]), ogg_page(0, 0, 1, &[&tags]), ogg_page(4, u64::from(frames) * 960, 2, &sound)].concat()
 }
 
 fn ogg_page(flags: u8, position: u64, number: u32, packets: &[&[u8]]) -> Vec<u8> {

@@ -3,7 +3,10 @@
 
 use super::{Call, Failure, input, plain_json};
 use crate::{
-    jobs::{Task, addon::{AddonParams, AddonTask}},
+    jobs::{
+        Task,
+        addon::{AddonParams, AddonTask},
+    },
     store::{self, JobRow, JobState, Making},
 };
 use axum::response::Response;
@@ -47,8 +50,7 @@ pub(super) async fn execute(call: Call<'_>, addon: Addon) -> Result<Response, Fa
 pub(super) async fn status(call: Call<'_>) -> Result<Response, Failure> {
     let given = call.query().find(|(name, value)| name == "request_id" && !value.is_empty());
     let (_, given) = given.ok_or_else(|| Failure::field("request_id", "This field is required."))?;
-    let request =
-        AddonRequestId::parse(&given).map_err(|_| Failure::field("request_id", "Must be a valid UUID."))?;
+    let request = AddonRequestId::parse(&given).map_err(|_| Failure::field("request_id", "Must be a valid UUID."))?;
     let job = call.app.store.job_by_request(request).await?;
     let fresh = |job: &JobRow| store::now().as_seconds() - job.created_at.as_seconds() < MEMORY;
     let Some((job, task)) = job.filter(fresh).and_then(|job| match job.task.clone() {

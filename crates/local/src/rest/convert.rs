@@ -125,10 +125,15 @@ impl Asked {
         }
         let flag = |name: &str, default| match input::given(&body, name) {
             None => Ok(default),
-            Some(value) => switch(value)
-                .ok_or_else(|| Failure::bad(format!("`{name}` parameter should be `true` or `false`."))),
+            Some(value) => {
+                switch(value).ok_or_else(|| Failure::bad(format!("`{name}` parameter should be `true` or `false`.")))
+            }
         };
-        Ok(Self { paths, store: flag("store", call.app.config.autostore)?, save_in_group: flag("save_in_group", false)? })
+        Ok(Self {
+            paths,
+            store: flag("store", call.app.config.autostore)?,
+            save_in_group: flag("save_in_group", false)?,
+        })
     }
 }
 

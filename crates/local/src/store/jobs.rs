@@ -209,12 +209,11 @@ impl Store {
 
     /// Moves a job on; `false` where it has ended or is forgotten.
     pub(crate) async fn advance_job(&self, job: i64, state: JobState) -> Result<bool, StoreError> {
-        let moved =
-            sqlx::query("UPDATE jobs SET state = ? WHERE id = ? AND state NOT IN ('finished', 'failed')")
-                .bind(state.as_str())
-                .bind(job)
-                .execute(&self.write)
-                .await?;
+        let moved = sqlx::query("UPDATE jobs SET state = ? WHERE id = ? AND state NOT IN ('finished', 'failed')")
+            .bind(state.as_str())
+            .bind(job)
+            .execute(&self.write)
+            .await?;
         Ok(moved.rows_affected() == 1)
     }
 

@@ -62,8 +62,8 @@ async fn check_token(app: &App, parts: &Parts, endpoint: &str, demand: Demand) -
         let error = ErrorCode::AccessTokenInvalidError.error(&[]);
         return Err(UploadApiError { content: "Invalid Authorization header format.".to_owned(), ..error }.into());
     };
-    let verified =
-        verify_token(&app.config.secret_keys, token.trim(), Some(endpoint), now).map_err(|error| token_refused(&error))?;
+    let verified = verify_token(&app.config.secret_keys, token.trim(), Some(endpoint), now)
+        .map_err(|error| token_refused(&error))?;
     let charge = verified.operations().map(|limit| Charge {
         fingerprint: token_fingerprint(token.trim()),
         limit,

@@ -91,16 +91,17 @@ fn read(body: &Map<String, Value>, edits: bool, autostore: bool) -> Result<Deriv
     let aspect_ratio = match given("aspect_ratio") {
         None if edits => None,
         None => return Err(invalid("`aspect_ratio` is required.")),
-        Some(ratio) => Some(aspect_ratio(ratio).ok_or_else(|| {
-            refused(400, "invalid_aspect_ratio", "`aspect_ratio` must be two positive integers.")
-        })?),
+        Some(ratio) => Some(
+            aspect_ratio(ratio)
+                .ok_or_else(|| refused(400, "invalid_aspect_ratio", "`aspect_ratio` must be two positive integers."))?,
+        ),
     };
     let source = match text("source").filter(|source| edits && !source.is_empty()) {
         None if edits => return Err(invalid("`source` is required.")),
         None => None,
-        Some(text) => Some(
-            FileUuid::parse(text).map_err(|_| refused(400, "invalid_source", "`source` must be a valid UUID."))?,
-        ),
+        Some(text) => {
+            Some(FileUuid::parse(text).map_err(|_| refused(400, "invalid_source", "`source` must be a valid UUID."))?)
+        }
     };
     let stored = match given("store") {
         None => autostore,
@@ -164,7 +165,8 @@ pub(super) async fn status(call: Call<'_>) -> Result<Response, Failure> {
         JobState::Pending | JobState::Processing => frame("processing"),
         JobState::Uploading => frame("uploading"),
         JobState::Failed => {
-            let trouble = job.trouble.unwrap_or_else(|| crate::store::Trouble::new("internal_error", "Internal error."));
+            let trouble =
+                job.trouble.unwrap_or_else(|| crate::store::Trouble::new("internal_error", "Internal error."));
             Ok(json(&value!({
                 "type": "job",
                 "status": "error",

@@ -58,13 +58,17 @@ async fn run(service: &Service, addon: &str, body: &Value) -> Value {
 
 #[tokio::test]
 async fn case_50_an_add_on_runs_once_on_a_file_at_a_time() {
-    let service = service_with(Config { job_time: Duration::from_millis(300), ..Config::default() }).await;
-    let (one, other) = (service.upload("a", "text/plain", b"a").await, service.upload("b", "image/png", &square()).await);
+    let service = service_with(Config { job_time: Duration::from_millis(1500), ..Config::default() }).await;
+    let (one, other) =
+        (service.upload("a", "text/plain", b"a").await, service.upload("b", "image/png", &square()).await);
     let first = execute(&service, SCAN, &json!({ "target": one })).await;
     assert_eq!(first.status, 200);
     let request = text(&first.json()["request_id"]).to_owned();
     let running = status(&service, SCAN, &request).await;
-    assert_eq!((running.header("content-type"), running.json()), ("application/json", json!({ "status": "in_progress" })));
+    assert_eq!(
+        (running.header("content-type"), running.json()),
+        ("application/json", json!({ "status": "in_progress" }))
+    );
     let second = execute(&service, SCAN, &json!({ "target": one })).await;
     assert_eq!((second.status.as_u16(), second.header("content-type")), (409, MEDIA_TYPE));
     assert_eq!(second.text(), r#"{"detail":"Concurrent call attempted"}"#);
@@ -78,7 +82,8 @@ async fn case_50_an_add_on_runs_once_on_a_file_at_a_time() {
 #[tokio::test]
 async fn case_51_what_makes_no_sense_has_its_own_answer() {
     let service = service().await;
-    let (kept, removed) = (service.upload("a", "text/plain", b"a").await, service.upload("b", "text/plain", b"b").await);
+    let (kept, removed) =
+        (service.upload("a", "text/plain", b"a").await, service.upload("b", "text/plain", b"b").await);
     rest_api::send(&service, Method::DELETE, &format!("/files/{removed}/storage/")).await;
     let uuid = json!({ "target": ["Must be a valid UUID."] });
     let required = json!({ "target": ["This field is required."] });
@@ -256,5 +261,26 @@ async fn labels_and_moderation_say_what_they_go_by() {
     for addon in [LABELS, MODERATION, REMOVE_BG] {
         let failed = run(&service, addon, &json!({ "target": no_image })).await;
         assert_eq!((&failed["status"], &failed["details"]["code"]), (&json!("error"), &json!("source_invalid")));
+    }
+}
+
+#[tokio::test]
+async fn what_was_found_is_told_to_subscribers() {
+    let service = service().await;
+    let source = service.upload("eicar.com", "text/plain", &eicar()).await;
+    let body = json!({ "target": source, "params": { "purge_infected": true } });
+    let started = execute(&service, SCAN, &body).await.json();
+    let request = text(&started["request_id"]);
+    let told = || async {
+        let events = service.get("/_local/events").await.json();
+        let by_addon = |event: &&Value| event["initiator"]["type"] == "addon";
+        Value::from(events.as_array().unwrap().iter().filter(by_addon).cloned().collect::<Vec<_>>())
+    };
+    let told = until(told, |events| events.as_array().unwrap().len() >= 3).await;
+    let names: Vec<_> = told.as_array().unwrap().iter().map(|event| text(&event["event"])).collect();
+    assert_eq!(names, ["file.info_updated", "file.infected", "file.deleted"]);
+    for event in told.as_array().unwrap() {
+        assert_eq!((&event["file"], &event["initiator"]["detail"]["addon_name"]), (&json!(source), &json!(SCAN)));
+        assert_eq!(event["initiator"]["detail"]["request_id"], request);
     }
 }

@@ -28,7 +28,10 @@ pub(crate) fn text(value: &Value) -> &str {
 }
 
 /// Asks until it is as wanted; half a minute at most.
-pub(crate) async fn until<F: Future<Output = Value>>(mut ask: impl FnMut() -> F, done: impl Fn(&Value) -> bool) -> Value {
+pub(crate) async fn until<F: Future<Output = Value>>(
+    mut ask: impl FnMut() -> F,
+    done: impl Fn(&Value) -> bool,
+) -> Value {
     for _ in 0..6000 {
         let found = ask().await;
         if done(&found) {
@@ -75,7 +78,8 @@ async fn video(service: &Service) -> String {
 }
 
 fn png(width: u32, height: u32) -> Vec<u8> {
-    let image = image::RgbImage::from_fn(width, height, |x, y| image::Rgb([(x * 3 % 256) as u8, (y * 5 % 256) as u8, 90]));
+    let image =
+        image::RgbImage::from_fn(width, height, |x, y| image::Rgb([(x * 3 % 256) as u8, (y * 5 % 256) as u8, 90]));
     let mut bytes = Cursor::new(Vec::new());
     image.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
     bytes.into_inner()
@@ -115,7 +119,7 @@ async fn case_45_pages_become_images_and_a_group() {
     assert_eq!((&zip["original_filename"], &zip["mime_type"]), (&json!("report.final.zip"), &json!("application/zip")));
     let bytes = service.get(&format!("/{uuid}/")).await.body;
     let archive = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
-    let mut names: Vec<_> = archive.file_names().collect();
+    let mut names: Vec<String> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
     names.sort_unstable();
     assert_eq!(names, ["report.final-0.jpg", "report.final-1.jpg", "report.final-2.jpg"]);
     assert_eq!(file(&service, &document).await["variations"], json!({ "document/-/format/jpg/": uuid }));
@@ -155,7 +159,7 @@ async fn case_46_what_is_no_request_is_refused_as_a_whole() {
 
 #[tokio::test]
 async fn case_47_a_video_comes_with_its_thumbnails() {
-    let service = service_with(Config { job_time: Duration::from_millis(400), ..Config::default() }).await;
+    let service = service_with(Config { job_time: Duration::from_millis(1200), ..Config::default() }).await;
     let source = video(&service).await;
     let path = format!("{source}/video/-/format/webm/-/thumbs~2/");
     let answer = post(&service, "/convert/video/", &json!({ "paths": [path], "store": "0" })).await.json();
@@ -298,7 +302,7 @@ async fn images_are_converted_for_real() {
         if !matches!(format, "pdf" | "svg") {
             let image = image::load_from_memory(&bytes).unwrap();
             assert_eq!((image.width(), image.height()), (90, 60), "{format}");
-            let (was, is) = (image::Rgb([120, 100, 90]), image.to_rgb8().get_pixel(40, 20).to_owned());
+            let (was, is) = (image::Rgb([120u8, 100, 90]), image.to_rgb8().get_pixel(40, 20).to_owned());
             assert!(was.0.iter().zip(is.0).all(|(was, is)| was.abs_diff(is) < 24), "{format}: {is:?}");
         }
         assert!(output["datetime_stored"].is_string());
@@ -312,7 +316,10 @@ async fn text_becomes_a_document_and_a_document_text() {
     let service = service().await;
     let document = three_pages(&service).await;
     let (output, text) = converted(&service, "document", &format!("{document}/document/-/format/txt/")).await;
-    assert_eq!((&output["original_filename"], &output["mime_type"]), (&json!("report.final.txt"), &json!("text/plain")));
+    assert_eq!(
+        (&output["original_filename"], &output["mime_type"]),
+        (&json!("report.final.txt"), &json!("text/plain"))
+    );
     let text = String::from_utf8(text.to_vec()).unwrap();
     assert!(text.contains("line 0\n") && text.contains("line 129"), "{text}");
 }
@@ -392,11 +399,8 @@ async fn each_request_is_a_job_of_its_own_and_tokens_outgrow_32_bits() {
 #[tokio::test]
 async fn a_job_that_had_not_ended_is_taken_up_again_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
-    let config = |job_time| Config {
-        storage: Storage::Directory(directory.path().to_owned()),
-        job_time,
-        ..Config::default()
-    };
+    let config =
+        |job_time| Config { storage: Storage::Directory(directory.path().to_owned()), job_time, ..Config::default() };
     let service = service_with(config(Duration::from_hours(1))).await;
     let source = video(&service).await;
     let path = format!("{source}/video/-/thumbs~2/");
@@ -421,15 +425,68 @@ async fn a_job_that_had_not_ended_is_taken_up_again_after_a_restart() {
     until(|| async { rest_api::get(&service, &status).await.json() }, |status| status["status"] == "done").await;
 }
 
+#[tokio::test]
+async fn what_was_made_is_told_to_subscribers() {
+    let service = service().await;
+    let source = video(&service).await;
+    let answer =
+        post(&service, "/convert/video/", &json!({ "paths": [format!("{source}/video/-/thumbs~2/")] })).await.json();
+    assert_eq!(ended(&service, "video", &answer["result"][0]).await["status"], "finished");
+    let events = service.get("/_local/events").await.json();
+    let made: Vec<_> =
+        events.as_array().unwrap().iter().filter(|event| event["initiator"]["type"] == "addon").collect();
+    assert_eq!(made.len(), 3, "{events}");
+    assert_eq!(made[0]["file"], answer["result"][0]["uuid"]);
+    for event in made {
+        let detail = &event["initiator"]["detail"];
+        assert_eq!(
+            (&event["event"], &detail["addon_name"]),
+            (&json!("file.uploaded"), &json!("zencoder_convert_video"))
+        );
+        assert_eq!(detail["source_file_uuid"], source);
+    }
+}
+
 /// Paths out of pieces that mean something, and of some that mean nothing.
 #[tokio::test]
 async fn no_path_is_ever_our_fault() {
     let service = service().await;
     let (document, film) = (three_pages(&service).await, video(&service).await);
     let pieces = [
-        "-", "", "document", "video", "format", "pdf", "jpg", "page", "1", "99999999999", "size", "640x", "x", "4x4", "cut",
-        "0:0:0.0", "end", "9:9:9:9:9", "thumbs~2", "thumbs~", "thumbs~999", "quality", "dpi", "normal", "é\u{0}", "..", "%2e",
-        "\u{1f600}", "https:", "name.jpg", "?a=b", "~", "\\", "\"",
+        "-",
+        "",
+        "document",
+        "video",
+        "format",
+        "pdf",
+        "jpg",
+        "page",
+        "1",
+        "99999999999",
+        "size",
+        "640x",
+        "x",
+        "4x4",
+        "cut",
+        "0:0:0.0",
+        "end",
+        "9:9:9:9:9",
+        "thumbs~2",
+        "thumbs~",
+        "thumbs~999",
+        "quality",
+        "dpi",
+        "normal",
+        "é\u{0}",
+        "..",
+        "%2e",
+        "\u{1f600}",
+        "https:",
+        "name.jpg",
+        "?a=b",
+        "~",
+        "\\",
+        "\"",
     ];
     let random = &mut fastrand::Rng::with_seed(7);
     for round in 0..60 {

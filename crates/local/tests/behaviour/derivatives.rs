@@ -32,7 +32,8 @@ fn job(answer: &Answer) -> String {
 }
 
 async fn ended(service: &Service, job: &str) -> Value {
-    let done = |frame: &Value| frame["status"] == "error" || (frame["status"] == "success" && frame["is_ready"] == true);
+    let done =
+        |frame: &Value| frame["status"] == "error" || (frame["status"] == "success" && frame["is_ready"] == true);
     until(|| async { status(service, job).await.json() }, done).await
 }
 
@@ -49,7 +50,7 @@ async fn picture(service: &Service) -> String {
 
 #[tokio::test]
 async fn a_picture_goes_through_every_state() {
-    let service = service_with(Config { job_time: Duration::from_millis(400), ..open() }).await;
+    let service = service_with(Config { job_time: Duration::from_millis(800), ..open() }).await;
     let mut body = generating();
     body["metadata"] = json!({ "album": "cats" });
     let job = job(&ask(&service, "generate", &body, &[]).await);
@@ -96,7 +97,11 @@ async fn an_edit_starts_from_its_source() {
     let source = picture(&service).await;
     for (more, name, size) in [
         (json!({}), "edited.png", (80, 40)),
-        (json!({ "aspect_ratio": [1, 1], "store": false, "reference_sources": [], "seed": 7 }), "edited.jpg", (1024, 1024)),
+        (
+            json!({ "aspect_ratio": [1, 1], "store": false, "reference_sources": [], "seed": 7 }),
+            "edited.jpg",
+            (1024, 1024),
+        ),
     ] {
         let mut body = json!({ "pub_key": KEY, "prompt": "blue", "source": source, "filename": name });
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -151,7 +156,11 @@ async fn every_mistake_has_its_own_code() {
     for body in ["", "{", "[]", "pub_key=demopublickey"] {
         let target = format!("/derivative/image/generate/?jsonerrors=1&pub_key={KEY}");
         let answer = service.send(Method::POST, &target, &[("content-type", "application/json")], body).await;
-        assert_eq!(answer.error(), (400, "invalid_request".to_owned(), "Request body is invalid.".to_owned()), "{body}");
+        assert_eq!(
+            answer.error(),
+            (400, "invalid_request".to_owned(), "Request body is invalid.".to_owned()),
+            "{body}"
+        );
     }
     for (query, code, name) in [
         ("", 403, "ProjectPublicKeyRequiredError"),
