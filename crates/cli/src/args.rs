@@ -1,4 +1,5 @@
 //! What can be said on the command line. Ids and keys are parsed here, so that commands get them typed.
+#![expect(clippy::doc_markdown, reason = "these comments are what --help prints, backticks and brackets included")]
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;

@@ -107,7 +107,6 @@ impl From<UploadError> for Failed {
             (UploadError::Failed(Failure::GaveUp(_) | Failure::Throttled), _) => {
                 (Some("check the network and try again"), exit::NOT_REACHED)
             }
-            (UploadError::Open(_) | UploadError::Rejected(_), _) => (None, exit::FAILED),
             (_, Remedy::Retry) => (Some("try again"), exit::FAILED),
             (_, Remedy::Replace | Remedy::TellOwner) => (None, exit::FAILED),
         };

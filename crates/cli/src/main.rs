@@ -23,6 +23,10 @@ fn main() -> ExitCode {
     };
     let ended = runtime.block_on(async {
         let project = Project::of(&cli.project);
+        // An upload ends in good order by itself: what is done is printed.
+        if matches!(cli.command, Command::Upload(_)) {
+            return run(&cli.command, &project, &output).await;
+        }
         tokio::select! {
             ended = run(&cli.command, &project, &output) => ended,
             // Dropping what runs breaks off whatever is in flight.

@@ -1,7 +1,7 @@
 //! `updock ls`, `search`, `info`, `store`, `rm` and `project`.
 
 use super::Tally;
-use crate::args::{FileOrGroup, FilesArgs, InfoArgs, ListArgs, SearchArgs};
+use crate::args::{FileOrGroup, FilesArgs, InfoArgs, ListArgs, SearchArgs, YesNo};
 use crate::error::{Failed, exit};
 use crate::output::{Output, size};
 use crate::project::Project;
@@ -22,7 +22,7 @@ pub(crate) async fn list(args: &ListArgs, project: &Project<'_>, output: &Output
         limit: Some(u16::try_from(limit).unwrap_or(PAGE).clamp(1, PAGE)),
         ordering: if args.newest { FilesOrdering::NewestFirst } else { FilesOrdering::OldestFirst },
         from: args.from,
-        stored: args.stored.map(|stored| stored.is_yes()),
+        stored: args.stored.map(YesNo::is_yes),
         removed: args.removed,
         ..FilesQuery::default()
     };
@@ -69,7 +69,7 @@ fn asked(args: &SearchArgs) -> Search {
         exact,
         datetime_uploaded: (args.after.is_some() || args.before.is_some()).then_some(uploaded),
         size: (args.larger.is_some() || args.smaller.is_some()).then_some(bytes),
-        is_image: args.image.map(|image| image.is_yes()),
+        is_image: args.image.map(YesNo::is_yes),
         tags: (tags != SearchTags::default()).then_some(tags),
         fuzziness: args.fuzzy.then_some(true),
         sort: args.sort.clone(),

@@ -1,7 +1,7 @@
 //! `updock hooks`: webhooks. Their secrets are never printed, in no form.
 
 use super::Tally;
-use crate::args::{HookSecretArgs, HooksCommand};
+use crate::args::{HookSecretArgs, HooksCommand, YesNo};
 use crate::error::Failed;
 use crate::output::Output;
 use crate::project::{Project, secret_in};
@@ -48,7 +48,7 @@ pub(crate) async fn run(command: &HooksCommand, project: &Project<'_>, output: &
             let change = WebhookChange {
                 target_url: target.clone(),
                 event: *event,
-                is_active: active.map(|active| active.is_yes()),
+                is_active: active.map(YesNo::is_yes),
                 signing_secret: secret.read()?,
             };
             if change == WebhookChange::default() {
