@@ -8,14 +8,18 @@ async fn an_original_is_served_whole_and_in_ranges() {
     let service = service().await;
     let whole = bytes(700_000, 1);
     let uuid = service.upload("film.mp4", "video/mp4", &whole).await;
-    for path in [format!("/{uuid}/"), format!("/{uuid}"), format!("/{uuid}/film.mp4"), format!("/{uuid}/other.name")] {
+    for (path, name) in [
+        (format!("/{uuid}/"), "film.mp4"),
+        (format!("/{uuid}"), "film.mp4"),
+        (format!("/{uuid}/other.name"), "other.name"),
+    ] {
         let answer = service.get(&path).await;
         assert!(answer.status == 200 && answer.body == whole, "{path}");
         assert_eq!(answer.header("content-type"), "video/mp4");
         assert_eq!(answer.header("content-length"), "700000");
         assert_eq!(answer.header("accept-ranges"), "bytes");
         assert_eq!(answer.header("access-control-allow-origin"), "*");
-        assert_eq!(answer.header("content-disposition"), "inline; filename=\"film.mp4\"");
+        assert_eq!(answer.header("content-disposition"), format!("attachment; filename=\"{name}\""));
     }
     let path = format!("/{uuid}/");
     for (range, status, content_range, expected) in [
@@ -80,10 +84,47 @@ async fn an_undeclared_type_is_served_as_detected_and_pages_cannot_act() {
 }
 
 #[tokio::test]
-async fn what_the_cdn_has_not_is_said_clearly() {
+async fn images_are_shown_and_other_files_saved_unless_the_path_says_otherwise() {
+    let service = service().await;
+    let text = service.upload("Straße.txt", "text/plain", b"hello").await;
+    let png = service.upload("a.png", "image/png", &crate::cdn_images::png(4, 4)).await;
+    let saved = "attachment; filename=\"Strae.txt\"; filename*=UTF-8''Stra%C3%9Fe.txt";
+    for (path, expected) in [
+        (format!("/{text}/"), saved),
+        (format!("/{text}/-/inline/yes/"), &saved.replace("attachment", "inline")),
+        (format!("/{text}/-/inline/yes/b.txt"), "inline; filename=\"b.txt\""),
+        (format!("/{png}/"), "inline; filename=\"a.png\""),
+        (format!("/{png}/-/inline/no/"), "attachment; filename=\"a.png\""),
+        (format!("/{png}/a%22%0D%0Ab.png"), "inline; filename=\"ab.png\"; filename*=UTF-8''a%22%0D%0Ab.png"),
+    ] {
+        let answer = service.get(&path).await;
+        assert_eq!((answer.status.as_u16(), answer.header("content-disposition")), (200, expected), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_found_and_mistakes_are_told() {
     let service = service().await;
     let uuid = service.upload("a.txt", "text/plain", b"hello").await;
-    assert_eq!(service.get(&format!("/{NOBODY}/")).await.status, 404);
-    assert_eq!(service.get(&format!("/{uuid}/-/preview/")).await.status, 400);
+    for path in [format!("/{NOBODY}/"), format!("/{NOBODY}/-/preview/"), format!("/{NOBODY}~1/"), "/x~1/".to_owned()] {
+        assert_eq!(service.get(&path).await.status, 404, "{path}");
+    }
+    for (path, sentence) in [
+        ("-/preview/", "The file is no image; image operations are for images only."),
+        (
+            "-/resize/big/",
+            "The operation \"resize\" takes one or two dimensions in pixels: -/resize/300x200/, -/resize/300x/ or -/resize/x200/.",
+        ),
+        ("-/enhance/", "The operation \"enhance\" is not available in this stand-in."),
+        ("-/nope/", "There is no operation \"nope\"."),
+        ("a/b.txt", "Behind a file's UUID stands a file name, or operations: /<uuid>/-/preview/."),
+    ] {
+        let answer = service.get(&format!("/{uuid}/{path}")).await;
+        assert_eq!((answer.status.as_u16(), answer.text()), (400, sentence), "{path}");
+        assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8");
+    }
     assert_eq!(service.send(Method::DELETE, &format!("/{uuid}/"), &[], "").await.status, 405);
+    assert_eq!(service.send(Method::POST, &format!("/{uuid}/-/preview/"), &[], "").await.status, 405);
+    crate::rest_api::send(&service, Method::DELETE, &format!("/files/{uuid}/storage/")).await;
+    assert_eq!(service.get(&format!("/{uuid}/")).await.status, 404);
 }
