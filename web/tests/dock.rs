@@ -98,6 +98,21 @@ async fn a_page_without_a_key_says_so_and_takes_it_later() {
 }
 
 #[wasm_bindgen_test]
+async fn files_that_come_before_the_key_wait_for_it() {
+    let place = place();
+    let dock = Dock::mount(&place, Options { public_key: String::new(), ..options() }, Box::new(|_| {}));
+    dock.add(&files(&["a.txt", "b.txt"]));
+    pause(50).await;
+    assert_eq!((dock.rows().len(), dock.unfinished()), (0, 2), "told as unfinished, so that no form goes without them");
+    dock.configure(options());
+    pause(150).await;
+    assert_eq!(texts(&place, "li .name"), ["a.txt", "b.txt"]);
+    assert_eq!(dock.unfinished(), 2);
+    drop(dock);
+    place.remove();
+}
+
+#[wasm_bindgen_test]
 async fn mounting_two_hundred_times_leaves_nothing_behind() {
     let place = place();
     let round = async || {

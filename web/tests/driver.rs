@@ -4,7 +4,7 @@
 use js_sys::Array;
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 use updock::driver::{Driver, Intake, Json};
-use updock_engine::{Cause, Command, Config, CredentialSource, Failure, FileKey, Row, RowState, Which};
+use updock_engine::{Cause, Command, Config, CredentialSource, Failure, FileKey, Row, RowState, WaitReason, Which};
 use updock_types::{
     PublicKey,
     fields::{self, Fields},
@@ -61,7 +61,7 @@ async fn until(driver: &Driver, what: &str, wanted: impl Fn(&RowState) -> bool) 
 }
 
 /// Stands in for the page's network, for requests made by `fetch`. XHR stays real.
-fn answer_fetch(status: u16, body: &'static str) -> impl Drop {
+fn answer_fetch(status: u16, headers: &'static [(&str, &str)], body: &'static str) -> impl Drop {
     struct Restore(JsValue, #[expect(dead_code, reason = "held")] Closure<dyn Fn() -> js_sys::Promise>);
     impl Drop for Restore {
         fn drop(&mut self) {
@@ -72,6 +72,8 @@ fn answer_fetch(status: u16, body: &'static str) -> impl Drop {
     let fake = Closure::<dyn Fn() -> js_sys::Promise>::new(move || {
         let init = js_sys::Object::new();
         js_sys::Reflect::set(&init, &"status".into(), &status.into()).unwrap();
+        let headers: Array = headers.iter().map(|(name, value)| Array::of2(&(*name).into(), &(*value).into())).collect();
+        js_sys::Reflect::set(&init, &"headers".into(), &headers).unwrap();
         let make: js_sys::Function = js_sys::Reflect::get(&js_sys::global(), &"Response".into()).unwrap().into();
         let response = js_sys::Reflect::construct(&make, &Array::of2(&body.into(), &init)).unwrap();
         js_sys::Promise::resolve(&response)
@@ -123,7 +125,7 @@ async fn a_dropped_driver_says_nothing_more() {
 
 #[wasm_bindgen_test]
 async fn a_signer_that_answers_with_a_page_fails_the_file_as_unavailable() {
-    let _network = answer_fetch(200, "<!doctype html><title>Sign in</title>");
+    let _network = answer_fetch(200, &[], "<!doctype html><title>Sign in</title>");
     let (driver, _) = driver(|config| config.credentials = CredentialSource::Url("/signer".into()));
     driver.add(&Array::of1(&file("a.txt", "hello")));
     let state = until(&driver, "a failure or a retry", |state| {
@@ -131,6 +133,22 @@ async fn a_signer_that_answers_with_a_page_fails_the_file_as_unavailable() {
     })
     .await;
     assert!(!matches!(state, RowState::Done { .. }), "{state:?}");
+}
+
+#[wasm_bindgen_test]
+async fn throttling_that_comes_as_a_200_waits_as_long_as_its_header_says() {
+    let _network = answer_fetch(
+        200,
+        &[("retry-after", "90")],
+        r#"{"error":{"status_code":429,"content":"Request was throttled.","error_code":"RequestThrottledError"}}"#,
+    );
+    let (driver, _) = driver(|config| config.multipart_from = 0);
+    // Large enough for parts, so that it starts with a small request.
+    driver.add(&Array::of1(&file("a.bin", &"x".repeat(11 << 20))));
+    let begun = updock::driver::now();
+    let state = until(&driver, "throttled", |state| matches!(state, RowState::Waiting(_))).await;
+    let RowState::Waiting(WaitReason::Throttled(at)) = state else { panic!("{state:?}") };
+    assert!((89_000..95_000).contains(&at.since(begun).0), "{at:?} {begun:?}");
 }
 
 #[wasm_bindgen_test]

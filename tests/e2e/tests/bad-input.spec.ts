@@ -101,3 +101,15 @@ async function drop(dock: Dock, files: { name: string; size: number }[]): Promis
     return performance.now() - start;
   }, files);
 }
+
+test('a refused file is replaced by another one, which takes its place', async ({ page }) => {
+  const dock = await Dock.open(page);
+  const [empty, good] = [file('empty.txt', 0), file('good.txt', 700)];
+  await dock.choose(empty.path);
+  await dock.until('empty.txt', 'rejected');
+  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), dock.button('Replace empty.txt').click()]);
+  await chooser.setFiles(good.path);
+  await dock.untilStored(good);
+  expect((await dock.files()).map((each) => each.name)).toEqual(['good.txt']);
+  await expect(dock.rows()).toHaveCount(1);
+});

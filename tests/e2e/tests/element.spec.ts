@@ -80,6 +80,52 @@ test('where the widget cannot be loaded, the native input inside shows and works
   expect(await sent(page)).toEqual([note.name]);
 });
 
+test('taken out of the page, the widget gives the native input inside its name back', async ({ page }) => {
+  const dock = await Dock.open(page);
+  await page.locator('up-dock').evaluate((element) => {
+    element.append(Object.assign(document.createElement('input'), { type: 'file', name: 'photos', multiple: true }));
+  });
+  const name = () => dock.element.evaluate((element) => element.querySelector('input')?.getAttribute('name') ?? null);
+  await dock.element.hover();
+  await expect.poll(name, 'the widget stands for it').toBe(null);
+  const after = await page.evaluate(async () => {
+    const element = document.querySelector('up-dock');
+    // Its own `remove()` takes files out of the list.
+    element?.replaceWith();
+    await new Promise((resolve) => setTimeout(resolve));
+    const name = element?.querySelector('input')?.getAttribute('name');
+    document.getElementById('place')?.append(element ?? '');
+    return name;
+  });
+  expect(after).toBe('photos');
+  await dock.element.hover();
+  await expect.poll(name, 'and back again').toBe(null);
+});
+
+test('files that wait for a command keep the form from being sent, and it says why', async ({ page }) => {
+  const dock = await Dock.open(page, { attributes: { confirm: 'true' } });
+  const note = file('note.txt', 100);
+  await dock.choose(note.path);
+  await dock.until('note.txt', 'ready');
+  const message = () => dock.element.evaluate((element) => (element as unknown as { validationMessage: string }).validationMessage);
+  await expect.poll(message).toBe('Some files have not been uploaded yet.');
+  await dock.button('Upload 1 file').click();
+  await dock.untilStored(note);
+  await expect.poll(message).toBe('');
+});
+
+test('files that come before there is a public key go as soon as there is one', async ({ page }) => {
+  const dock = await Dock.open(page, { attributes: { 'public-key': null } });
+  await dock.element.evaluate((element) => {
+    (element as unknown as { addFiles(files: File[]): void }).addFiles([new File(['early'], 'early.txt', { type: 'text/plain' })]);
+  });
+  await expect(dock.element).toContainText('no public key');
+  expect(await dock.files()).toEqual([]);
+  const key = await page.evaluate(() => (window as unknown as { updock: { config: { publicKey: string } } }).updock.config.publicKey);
+  await dock.element.evaluate((element, key) => element.setAttribute('public-key', key), key);
+  await dock.until('early.txt', 'done');
+});
+
 /** Puts a native input into the widget, as a page has it in its markup, and chooses by it. */
 async function chooseNatively(page: Page, path: string): Promise<void> {
   await page.locator('up-dock').evaluate((dock) => {

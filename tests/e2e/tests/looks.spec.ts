@@ -35,7 +35,7 @@ for (const [name, look] of Object.entries(looks)) {
     await dock.choose(photo.path, film.path, empty.path);
     await dock.until('harbour at dawn.png', 'done');
     await expect.poll(() => parts).toBeGreaterThan(4);
-    await page.waitForTimeout(400);
+    await painted(dock, photo.name, film.name);
     await page.screenshot({ path: path.join(folder, `${name}-busy.png`), fullPage: true });
 
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
@@ -59,6 +59,13 @@ test('looks: the demo page', async ({ page }) => {
   await dock.until('harbour at dawn.png', 'done');
   await dock.until('ropes.png', 'done');
   await expect.poll(() => parts).toBeGreaterThan(5);
-  await page.waitForTimeout(400);
+  await painted(dock, two.name, 'crossing.mp4');
   await page.screenshot({ path: path.join(folder, 'demo.png') });
 });
+
+/** Everything that the picture is to show is there: the thumbnail, and how far the film is. */
+async function painted(dock: Dock, photo: string, film: string): Promise<void> {
+  await expect(dock.row(photo).locator('canvas')).toBeVisible();
+  await expect(dock.row(film).getByRole('progressbar')).toHaveAttribute('aria-valuenow', /^[1-9]/);
+  await expect(dock.row(film)).toContainText(/[1-9][\d.]* of \d+/);
+}

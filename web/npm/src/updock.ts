@@ -138,6 +138,8 @@ export class UpDock extends Base {
   #credentials: Credentials | undefined;
   #formDisabled = false;
   #observer: MutationObserver | undefined;
+  /** Names of native inputs that the widget stands for. */
+  #names = new Map<Element, string>();
 
   constructor() {
     super();
@@ -173,6 +175,9 @@ export class UpDock extends Base {
       this.#waiting = [];
       this.#state = NOTHING;
       this.#setValues([]);
+      // Nobody stands for the inputs any more.
+      for (const [input, name] of this.#names) input.setAttribute('name', name);
+      this.#names.clear();
     });
   }
 
@@ -302,6 +307,7 @@ export class UpDock extends Base {
         input.value = '';
       }
       // Else an empty file would go into the form under the same name.
+      if (input.name) this.#names.set(input, input.name);
       input.removeAttribute('name');
     }
   }
