@@ -72,7 +72,8 @@ fn answer_fetch(status: u16, headers: &'static [(&str, &str)], body: &'static st
     let fake = Closure::<dyn Fn() -> js_sys::Promise>::new(move || {
         let init = js_sys::Object::new();
         js_sys::Reflect::set(&init, &"status".into(), &status.into()).unwrap();
-        let headers: Array = headers.iter().map(|(name, value)| Array::of2(&(*name).into(), &(*value).into())).collect();
+        let headers: Array =
+            headers.iter().map(|(name, value)| Array::of2(&(*name).into(), &(*value).into())).collect();
         js_sys::Reflect::set(&init, &"headers".into(), &headers).unwrap();
         let make: js_sys::Function = js_sys::Reflect::get(&js_sys::global(), &"Response".into()).unwrap().into();
         let response = js_sys::Reflect::construct(&make, &Array::of2(&body.into(), &init)).unwrap();
