@@ -51,5 +51,10 @@ pub(crate) fn run(table: &mut Table, directory: &Path) {
     }
     println!("  {UPLOADS} uploads of 4 MB at once took {:.1} s", started.elapsed().as_secs_f64());
     drop(idle);
-    table.at_most("peak memory, 1 000 idle connections and 200 uploads", f64::from(peak_mib(server.id())), 128.0, "MiB");
+    table.at_most(
+        "peak memory, 1 000 idle connections and 200 uploads",
+        f64::from(peak_mib(server.id())),
+        128.0,
+        "MiB",
+    );
 }

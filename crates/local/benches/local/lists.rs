@@ -31,9 +31,10 @@ pub(crate) fn run(table: &mut Table, directory: &Path) {
 
     let server = local(&data, &[]);
     let uuid = "00007530-0000-4000-8000-000000007530";
-    for (what, target, least) in
-        [("GET /files/{uuid}/", format!("/files/{uuid}/"), 0.12), ("GET /files/?limit=100", "/files/?limit=100".to_owned(), 0.25)]
-    {
+    for (what, target, least) in [
+        ("GET /files/{uuid}/", format!("/files/{uuid}/"), 0.12),
+        ("GET /files/?limit=100", "/files/?limit=100".to_owned(), 0.25),
+    ] {
         let request = rest(&target);
         let file = directory.join("answer");
         std::fs::write(&file, call(&server.address, &request, b"")).unwrap();

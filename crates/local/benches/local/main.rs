@@ -23,9 +23,11 @@ fn main() -> ExitCode {
     let wanted: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
     let directory = tempfile::tempdir().unwrap();
     let mut table = measure::Table::default();
-    for (name, run) in
-        [("parts", parts::run as fn(&mut measure::Table, &std::path::Path)), ("lists", lists::run), ("crowd", crowd::run)]
-    {
+    for (name, run) in [
+        ("parts", parts::run as fn(&mut measure::Table, &std::path::Path)),
+        ("lists", lists::run),
+        ("crowd", crowd::run),
+    ] {
         if wanted.is_empty() || wanted.iter().any(|wanted| *wanted == name) {
             run(&mut table, directory.path());
         }

@@ -29,7 +29,9 @@ pub(crate) fn run(table: &mut Table, directory: &Path) {
         ratios.push(local / bare);
         hashing_ratios.push(local / hashing);
         most = most.max(peak);
-        println!("  parts, round {round}: bare {bare:.0} MB/s, bare with MD5 {hashing:.0} MB/s, updock-local {local:.0} MB/s");
+        println!(
+            "  parts, round {round}: bare {bare:.0} MB/s, bare with MD5 {hashing:.0} MB/s, updock-local {local:.0} MB/s"
+        );
         std::fs::remove_dir_all(directory.join("local")).unwrap();
     }
     table.at_least("part PUT / bare hyper server", median(&mut ratios), 0.7, "x");
