@@ -18,7 +18,7 @@ use axum::{
     routing::{delete, get, post},
 };
 use serde::{Deserialize, Serialize};
-use updock_types::{Event, FileUuid, Timestamp, WebhookId, sanitised_name};
+use updock_types::{ConversionToken, Event, FileUuid, Timestamp, WebhookId, sanitised_name};
 
 pub(crate) fn router(app: App) -> Router {
     Router::new()
@@ -26,10 +26,13 @@ pub(crate) fn router(app: App) -> Router {
         .route("/_local/files/{uuid}", delete(purge))
         .route("/_local/requests", get(requests).delete(forget_requests))
         .route("/_local/faults", get(faults).put(set_faults).delete(clear_faults))
+        .route("/_local/jobs", get(jobs))
         .route("/_local/webhooks", get(webhooks))
         .route("/_local/events", get(events))
         .route("/_local/reset", post(reset))
         .layer(middleware::from_fn(open_to_pages))
+        // The page itself is for people, not for other pages.
+        .merge(crate::page::router())
         .with_state(app)
 }
 
@@ -116,6 +119,35 @@ async fn requests(State(app): State<App>) -> Response {
 async fn forget_requests(State(app): State<App>) -> StatusCode {
     app.journal.clear();
     StatusCode::NO_CONTENT
+}
+
+/// A conversion or an add-on, as far as it is.
+#[derive(Serialize)]
+struct JobLine {
+    id: i64,
+    kind: &'static str,
+    state: &'static str,
+    token: Option<ConversionToken>,
+    created: Timestamp,
+    trouble: Option<String>,
+}
+
+/// `GET /_local/jobs`: newest first.
+async fn jobs(State(app): State<App>, Query(params): Query<FilesParams>) -> Response {
+    match app.store.recent_jobs(params.limit.clamp(1, 1000)).await {
+        Ok(rows) => {
+            let lines = rows.into_iter().map(|row| JobLine {
+                id: row.id,
+                kind: row.task.kind(),
+                state: row.state.as_str(),
+                token: row.token,
+                created: row.created_at,
+                trouble: row.trouble.map(|trouble| trouble.title),
+            });
+            json(&lines.collect::<Vec<_>>())
+        }
+        Err(error) => failed(&error),
+    }
 }
 
 /// A subscription, and what was delivered to it last, newest first.

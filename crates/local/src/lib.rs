@@ -21,6 +21,7 @@ mod journal;
 mod make;
 mod origin;
 mod outward;
+mod page;
 mod part_url;
 mod parts;
 mod percent;

@@ -25,7 +25,7 @@ pub(crate) enum JobState {
 }
 
 impl JobState {
-    const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
             Self::Processing => "processing",
@@ -198,6 +198,13 @@ impl Store {
         let mut query = sqlx::QueryBuilder::<Sqlite>::new(COLUMNS);
         query.push(" WHERE ").push(column).push(" = ").push_bind(value);
         query.build().fetch_optional(&self.read).await?.as_ref().map(read).transpose()
+    }
+
+    /// The last jobs, newest first.
+    pub(crate) async fn recent_jobs(&self, limit: u16) -> Result<Vec<JobRow>, StoreError> {
+        let query = format!("{COLUMNS} ORDER BY id DESC LIMIT ?");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(query)).bind(limit).fetch_all(&self.read).await?;
+        rows.iter().map(read).collect()
     }
 
     /// Jobs that have not ended, oldest first.

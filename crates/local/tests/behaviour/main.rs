@@ -25,6 +25,7 @@ mod memory;
 mod metadata;
 mod multipart;
 mod outside;
+mod page;
 mod process;
 mod rest_api;
 mod search;
