@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn without_a_background_or_a_foreground_it_says_so() {
         let noise = RgbImage::from_fn(32, 32, |x, y| {
-            image::Rgb([(x * 83 % 256) as u8, (y * 47 % 256) as u8, (x * y % 256) as u8])
+            image::Rgb([x * 83, y * 47, x * y].map(|value| u8::try_from(value % 256).unwrap()))
         });
         for picture in [noise, RgbImage::from_pixel(8, 8, image::Rgb([9, 9, 9])), RgbImage::new(1, 1)] {
             assert_eq!(remove(&png(picture), Wishes::default()).unwrap_err().code, "unknown_foreground");

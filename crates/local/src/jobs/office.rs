@@ -1,6 +1,7 @@
 //! Archives, and the office files that are archives of XML: just enough of each to open and read one sentence.
-//! Sources: Office Open XML (ECMA-376), OpenDocument 1.3, EPUB 3.3.
+//! Sources: Office Open XML (ECMA-376), `OpenDocument` 1.3, EPUB 3.3.
 
+use super::formats;
 use crate::store::Trouble;
 use std::io::{Cursor, Write};
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
@@ -11,7 +12,7 @@ pub(super) fn archive(files: &[(&str, &[u8])]) -> Result<Vec<u8>, Trouble> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in files {
         // OpenDocument and EPUB want their type first and as it is; and pictures do not get smaller.
-        let stored = *name == "mimetype" || name.ends_with(".jpg") || name.ends_with(".png");
+        let stored = *name == "mimetype" || matches!(formats::extension(name), "jpg" | "png");
         let method = if stored { CompressionMethod::Stored } else { CompressionMethod::Deflated };
         let options = SimpleFileOptions::default().compression_method(method);
         writer.start_file(*name, options).map_err(|error| failed(&error))?;
@@ -77,7 +78,7 @@ pub(super) fn xlsx(text: &str) -> Result<Vec<u8>, Trouble> {
     ])
 }
 
-/// An OpenDocument text or spreadsheet. `text` is escaped already.
+/// An `OpenDocument` text or spreadsheet. `text` is escaped already.
 pub(super) fn open_document(mime: &str, text: &str) -> Result<Vec<u8>, Trouble> {
     let manifest = format!(
         r#"{XML}<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0" manifest:version="1.3"><manifest:file-entry manifest:full-path="/" manifest:media-type="{mime}"/><manifest:file-entry manifest:full-path="content.xml" manifest:media-type="text/xml"/></manifest:manifest>"#

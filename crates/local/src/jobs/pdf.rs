@@ -172,7 +172,8 @@ mod tests {
 
     #[test]
     fn what_is_set_can_be_read_and_pages_follow() {
-        let long: String = (0..130).map(|at| format!("line {at} of a text (with brackets) \\ and more\n")).collect();
+        let lines: Vec<_> = (0..130).map(|at| format!("line {at} of a text (with brackets) \\ and more\n")).collect();
+        let long = lines.concat();
         let bytes = of_text(&long).unwrap();
         assert!(bytes.starts_with(b"%PDF-"));
         assert_eq!(page_count(&bytes).unwrap(), 3);

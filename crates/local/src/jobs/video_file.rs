@@ -1,4 +1,4 @@
-//! Video files of one still picture, two seconds long: WebM with a VP8 frame, MP4 with a JPEG, and Ogg with silence
+//! Video files of one still picture, two seconds long: `WebM` with a VP8 frame, MP4 with a JPEG, and Ogg with silence
 //! (a picture there would need Theora, which nothing here writes).
 //!
 //! Only what players need is written, and the sentence that says what the file is goes where its format keeps titles.
@@ -8,7 +8,6 @@ use crate::{
     picture::{Encoding, Format, Picture},
     store::Trouble,
 };
-use image::DynamicImage;
 use updock_types::VideoFormat;
 
 /// Length of a placeholder.
@@ -16,7 +15,7 @@ pub(super) const SECONDS: u32 = 2;
 /// The picture is repeated so often a second, for players that seek.
 const FRAMES_A_SECOND: u32 = 4;
 
-/// A video of that picture.
+/// A video of that picture, which is opaque.
 pub(super) fn write(format: VideoFormat, picture: &Picture, title: &str) -> Result<Vec<u8>, Trouble> {
     let encoded = |format| {
         picture.encode(&Encoding::new(format)).map_err(|error| Trouble::new("conversion_failed", error.to_string()))
@@ -24,10 +23,7 @@ pub(super) fn write(format: VideoFormat, picture: &Picture, title: &str) -> Resu
     let size = (picture.image.width(), picture.image.height());
     match format {
         VideoFormat::Webm => {
-            let opaque = Picture::of(DynamicImage::from(picture.image.to_rgb8()));
-            let file = opaque
-                .encode(&Encoding::new(Format::WebP))
-                .map_err(|error| Trouble::new("conversion_failed", error.to_string()))?;
+            let file = encoded(Format::WebP)?;
             let frame = vp8(&file).ok_or_else(|| Trouble::new("conversion_failed", "There is no frame."))?;
             Ok(webm(frame, size, title))
         }
@@ -98,10 +94,10 @@ fn webm(frame: &[u8], (width, height): (u32, u32), title: &str) -> Vec<u8> {
     [head, element(&[0x18, 0x53, 0x80, 0x67], &[info, tracks, cluster].concat())].concat()
 }
 
-fn atom(name: &[u8; 4], parts: &[&[u8]]) -> Vec<u8> {
+fn atom(name: [u8; 4], parts: &[&[u8]]) -> Vec<u8> {
     let body = parts.concat();
     let length = u32::try_from(body.len() + 8).unwrap_or(u32::MAX).to_be_bytes();
-    [&length[..], name, &body].concat()
+    [&length[..], &name, &body].concat()
 }
 
 fn mp4(jpeg: &[u8], (width, height): (u32, u32), title: &str) -> Vec<u8> {
@@ -112,17 +108,17 @@ fn mp4(jpeg: &[u8], (width, height): (u32, u32), title: &str) -> Vec<u8> {
     let (scale, duration) = (word(1000), word(SECONDS * 1000));
     let samples = SECONDS * FRAMES_A_SECOND;
 
-    let kind = atom(b"ftyp", &[b"isom\0\0\x02\0isomiso2mp41"]);
-    let note = atom(b"free", &[title.as_bytes()]);
-    let data = atom(b"mdat", &[jpeg]);
+    let kind = atom(*b"ftyp", &[b"isom\0\0\x02\0isomiso2mp41"]);
+    let note = atom(*b"free", &[title.as_bytes()]);
+    let data = atom(*b"mdat", &[jpeg]);
     let at = word(u32::try_from(kind.len() + note.len() + 8).unwrap_or(u32::MAX));
 
     // An elementary stream of still JPEGs, object type 0x6c.
     let stream = [&[0x04, 13, 0x6c, 0x11][..], &zeros[..3], &zeros[..8]].concat();
     let inner = u8::try_from(3 + stream.len() + 3).unwrap_or(u8::MAX);
-    let descriptor = atom(b"esds", &[&zeros[..4], &[0x03, inner, 0, 1, 0], &stream, &[0x06, 1, 2]]);
+    let descriptor = atom(*b"esds", &[&zeros[..4], &[0x03, inner, 0, 1, 0], &stream, &[0x06, 1, 2]]);
     let entry = atom(
-        b"mp4v",
+        *b"mp4v",
         &[
             &zeros[..6],
             &[0, 1],
@@ -138,26 +134,26 @@ fn mp4(jpeg: &[u8], (width, height): (u32, u32), title: &str) -> Vec<u8> {
             &descriptor,
         ],
     );
-    let table = |name, parts: &[&[u8]]| atom(name, &[&[&zeros[..4]], parts].concat());
+    let table = |name: [u8; 4], parts: &[&[u8]]| atom(name, &[&[&zeros[..4]], parts].concat());
     // All samples are the same bytes: one chunk each.
     let offsets: Vec<u8> = (0..samples).flat_map(|_| at).collect();
     let samples_table = atom(
-        b"stbl",
+        *b"stbl",
         &[
-            &table(b"stsd", &[&word(1), &entry]),
-            &table(b"stts", &[&word(1), &word(samples), &word(1000 / FRAMES_A_SECOND)]),
-            &table(b"stsc", &[&word(1), &word(1), &word(1), &word(1)]),
-            &table(b"stsz", &[&word(u32::try_from(jpeg.len()).unwrap_or(u32::MAX)), &word(samples)]),
-            &table(b"stco", &[&word(samples), &offsets]),
+            &table(*b"stsd", &[&word(1), &entry]),
+            &table(*b"stts", &[&word(1), &word(samples), &word(1000 / FRAMES_A_SECOND)]),
+            &table(*b"stsc", &[&word(1), &word(1), &word(1), &word(1)]),
+            &table(*b"stsz", &[&word(u32::try_from(jpeg.len()).unwrap_or(u32::MAX)), &word(samples)]),
+            &table(*b"stco", &[&word(samples), &offsets]),
         ],
     );
-    let reference = atom(b"dinf", &[&table(b"dref", &[&word(1), &atom(b"url ", &[&word(1)])])]);
-    let media = atom(b"minf", &[&atom(b"vmhd", &[&word(1), &zeros[..8]]), &reference, &samples_table]);
-    let handler = table(b"hdlr", &[&zeros[..4], b"vide", &zeros[..12], b"updock-local\0"]);
+    let reference = atom(*b"dinf", &[&table(*b"dref", &[&word(1), &atom(*b"url ", &[&word(1)])])]);
+    let media = atom(*b"minf", &[&atom(*b"vmhd", &[&word(1), &zeros[..8]]), &reference, &samples_table]);
+    let handler = table(*b"hdlr", &[&zeros[..4], b"vide", &zeros[..12], b"updock-local\0"]);
     let media =
-        atom(b"mdia", &[&table(b"mdhd", &[&zeros[..8], &scale, &duration, &[0x55, 0xc4, 0, 0]]), &handler, &media]);
+        atom(*b"mdia", &[&table(*b"mdhd", &[&zeros[..8], &scale, &duration, &[0x55, 0xc4, 0, 0]]), &handler, &media]);
     let track_head = atom(
-        b"tkhd",
+        *b"tkhd",
         &[
             &word(3),
             &zeros[..8],
@@ -171,10 +167,10 @@ fn mp4(jpeg: &[u8], (width, height): (u32, u32), title: &str) -> Vec<u8> {
         ],
     );
     let movie = atom(
-        b"moov",
+        *b"moov",
         &[
             &table(
-                b"mvhd",
+                *b"mvhd",
                 &[
                     &zeros[..8],
                     &scale,
@@ -187,7 +183,7 @@ fn mp4(jpeg: &[u8], (width, height): (u32, u32), title: &str) -> Vec<u8> {
                     &word(2),
                 ],
             ),
-            &atom(b"trak", &[&track_head, &media]),
+            &atom(*b"trak", &[&track_head, &media]),
         ],
     );
     [kind, note, data, movie].concat()
@@ -241,21 +237,19 @@ fn ogg_sum(bytes: &[u8]) -> u32 {
 mod tests {
     use super::*;
     use crate::jobs::placeholder;
+    use image::DynamicImage;
 
     #[test]
     fn every_format_is_recognised_and_says_what_it_is() {
         let said = placeholder::sentence("a video is not transcoded.");
         let picture = Picture::of(DynamicImage::from(placeholder::paint((320, 180), &said)));
         for (format, mime) in
-            [(VideoFormat::Mp4, "video/mp4"), (VideoFormat::Webm, "video/webm"), (VideoFormat::Ogg, "audio/ogg")]
+            [(VideoFormat::Mp4, "video/mp4"), (VideoFormat::Webm, "video/webm"), (VideoFormat::Ogg, "audio/opus")]
         {
             let bytes = write(format, &picture, &said).unwrap();
             assert!(bytes.len() < 200_000, "{format:?}: {}", bytes.len());
             assert!(String::from_utf8_lossy(&bytes).contains(&said), "{format:?}");
             assert_eq!(infer::get(&bytes).map(|kind| kind.mime_type()), Some(mime), "{format:?}");
-            if let Ok(directory) = std::env::var("UPDOCK_WRITE_SAMPLES") {
-                std::fs::write(format!("{directory}/sample.{}", format.as_str()), &bytes).unwrap();
-            }
         }
     }
 

@@ -160,7 +160,9 @@ async fn case_53_a_background_is_removed_into_a_new_file() {
 #[tokio::test]
 async fn a_picture_without_a_background_fails_as_the_services_does() {
     let service = service().await;
-    let noise = image::RgbImage::from_fn(32, 32, |x, y| image::Rgb([(x * 83 % 256) as u8, (y * 47 % 256) as u8, 0]));
+    let noise = image::RgbImage::from_fn(32, 32, |x, y| {
+        image::Rgb([x * 83, y * 47, 0].map(|value| u8::try_from(value % 256).unwrap()))
+    });
     let mut bytes = Cursor::new(Vec::new());
     noise.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
     let source = service.upload("noise.png", "image/png", &bytes.into_inner()).await;

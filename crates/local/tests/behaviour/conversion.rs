@@ -67,8 +67,8 @@ async fn converted(service: &Service, kind: &str, path: &str) -> (Value, bytes::
 
 /// A document of three pages, made by the stand-in itself and uploaded like any other.
 async fn three_pages(service: &Service) -> String {
-    let lines: String = (0..130).map(|at| format!("line {at}\n")).collect();
-    let source = service.upload("lines.txt", "text/plain", lines.as_bytes()).await;
+    let lines: Vec<_> = (0..130).map(|at| format!("line {at}\n")).collect();
+    let source = service.upload("lines.txt", "text/plain", lines.concat().as_bytes()).await;
     let (_, pdf) = converted(service, "document", &format!("{source}/document/")).await;
     service.upload("report.final.pdf", "application/pdf", &pdf).await
 }
@@ -78,8 +78,9 @@ async fn video(service: &Service) -> String {
 }
 
 fn png(width: u32, height: u32) -> Vec<u8> {
-    let image =
-        image::RgbImage::from_fn(width, height, |x, y| image::Rgb([(x * 3 % 256) as u8, (y * 5 % 256) as u8, 90]));
+    let image = image::RgbImage::from_fn(width, height, |x, y| {
+        image::Rgb([x * 3, y * 5, 90].map(|value| u8::try_from(value % 256).unwrap()))
+    });
     let mut bytes = Cursor::new(Vec::new());
     image.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
     bytes.into_inner()
@@ -389,7 +390,7 @@ async fn each_request_is_a_job_of_its_own_and_tokens_outgrow_32_bits() {
     tokens.dedup();
     assert_eq!(tokens.len(), 60);
     // Of sixty, none or all on one side of 32 bits happens once in 10^18 times.
-    assert!(tokens[0] <= u64::from(u32::MAX) && tokens[59] > u64::from(u32::MAX));
+    assert!(u32::try_from(tokens[0]).is_ok() && u32::try_from(tokens[59]).is_err());
     assert!(tokens[59] < 1 << 53, "a number of JavaScript must hold it");
     for job in jobs {
         assert_eq!(ended(&service, "video", job).await["status"], "finished");
