@@ -47,7 +47,10 @@ CREATE TRIGGER files_indexed AFTER INSERT ON files BEGIN
     );
 END;
 CREATE TRIGGER files_reindexed AFTER UPDATE OF uploaded_at, original_filename, name_words, metadata, content_info
-ON files BEGIN
+ON files WHEN
+    OLD.uploaded_at <> NEW.uploaded_at OR OLD.original_filename <> NEW.original_filename
+    OR OLD.name_words <> NEW.name_words OR OLD.metadata <> NEW.metadata OR OLD.content_info <> NEW.content_info
+BEGIN
     DELETE FROM search_parts WHERE rowid = OLD.uploaded_at;
     DELETE FROM search_words WHERE rowid = OLD.uploaded_at;
     INSERT INTO search_parts (rowid, name, metadata, mime) VALUES (

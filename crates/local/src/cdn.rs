@@ -148,6 +148,29 @@ async fn transformed(
     Ok(response)
 }
 
+/// A file with operations applied, as copies want it. The error is a sentence for whoever asked.
+pub(crate) async fn apply(app: &App, row: &FileRow, effects: &str) -> Result<Applied, String> {
+    let request = Request::parse(&format!("-/{effects}")).map_err(|refused| refused.to_string())?;
+    let mut operations = request.operations;
+    operations.retain(|operation| !matches!(operation, Operation::Inline(_)));
+    let tells = operations.iter().any(|operation| matches!(operation, Operation::Json | Operation::MainColors(_)));
+    if tells || !row.is_image {
+        return Err("Operations can be applied to images only, and must result in one.".to_owned());
+    }
+    let order = workshop::Order::new(row, operations, false);
+    let made = app.workshop.make(&app.store.blobs, row, order).await;
+    let (format, bytes) = made.map_err(|error| error.to_string())?;
+    Ok(Applied { name: renamed(&row.original_filename, format.extension()), mime_type: format.media_type(), bytes })
+}
+
+/// What came of [`apply`].
+#[derive(Debug)]
+pub(crate) struct Applied {
+    pub(crate) name: String,
+    pub(crate) mime_type: &'static str,
+    pub(crate) bytes: Vec<u8>,
+}
+
 /// `cat.heic`, made a JPEG, is saved as `cat.jpg`.
 fn renamed(original: &str, extension: &str) -> String {
     let stem = original.rsplit_once('.').map_or(original, |(stem, _)| stem);

@@ -4,6 +4,7 @@
 
 use crate::store::Blobs;
 use axum::body::Body;
+use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderValue, Request, StatusCode, header};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -15,7 +16,7 @@ use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
 use secrecy::{ExposeSecret, SecretString};
 use std::{
     fs::{self, File},
-    io::{self, Read},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
     sync::LazyLock,
     time::Duration,
@@ -114,12 +115,27 @@ pub(crate) enum RemoteError {
     Refused(StatusCode),
 }
 
+/// The bytes of an object.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// Those of a file, so many.
+    Blob(Blobs, FileUuid, u64),
+    Bytes(Bytes),
+}
+
+impl Content {
+    fn size(&self) -> u64 {
+        match self {
+            Self::Blob(_, _, size) => *size,
+            Self::Bytes(bytes) => bytes.len() as u64,
+        }
+    }
+}
+
 /// An object to be made of a file of the project's.
 #[derive(Debug)]
 pub(crate) struct Object<'a> {
-    pub(crate) blobs: &'a Blobs,
-    pub(crate) file: FileUuid,
-    pub(crate) size: u64,
+    pub(crate) content: Content,
     pub(crate) mime_type: &'a str,
     /// A relative path of plain segments.
     pub(crate) key: &'a str,
@@ -131,8 +147,8 @@ impl RemoteStorage {
     pub(crate) async fn put(&self, object: Object<'_>) -> Result<bool, RemoteError> {
         match &self.place {
             RemotePlace::Directory(directory) => {
-                let (path, blobs, file) = (directory.join(object.key), object.blobs.clone(), object.file);
-                let copied = tokio::task::spawn_blocking(move || copy(&mut blobs.read(file)?, &path)).await;
+                let (path, content) = (directory.join(object.key), object.content);
+                let copied = tokio::task::spawn_blocking(move || copy(&content, &path)).await;
                 Ok(copied.map_err(io::Error::other)??)
             }
             RemotePlace::S3(bucket) => bucket.put(object).await,
@@ -150,14 +166,17 @@ impl RemoteStorage {
 }
 
 /// Whole or not at all, and never over what is there.
-fn copy(from: &mut File, to: &Path) -> io::Result<bool> {
+fn copy(from: &Content, to: &Path) -> io::Result<bool> {
     if to.try_exists()? {
         return Ok(false);
     }
     let directory = to.parent().unwrap_or(to);
     fs::create_dir_all(directory)?;
     let mut beside = tempfile::Builder::new().prefix(".updock-").tempfile_in(directory)?;
-    io::copy(from, beside.as_file_mut())?;
+    match from {
+        Content::Blob(blobs, file, _) => _ = io::copy(&mut blobs.read(*file)?, beside.as_file_mut())?,
+        Content::Bytes(bytes) => beside.write_all(bytes)?,
+    }
     match beside.persist_noclobber(to) {
         Ok(_) => Ok(true),
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
@@ -209,12 +228,15 @@ impl S3Bucket {
         let mime_type = HeaderValue::try_from(object.mime_type);
         let mime_type = mime_type.unwrap_or(HeaderValue::from_static("application/octet-stream"));
         let mut request = Request::put(url.as_str())
-            .header(header::CONTENT_LENGTH, object.size)
+            .header(header::CONTENT_LENGTH, object.content.size())
             .header(header::CONTENT_TYPE, mime_type);
         if object.public {
             request = request.header("x-amz-acl", "public-read");
         }
-        let body = body(object.blobs.read(object.file)?, object.size);
+        let body = match object.content {
+            Content::Blob(blobs, file, size) => body(blobs.read(file)?, size),
+            Content::Bytes(bytes) => bytes.into(),
+        };
         let status = HTTP.request(request.body(body).map_err(|_| RemoteError::Bucket)?).await?.status();
         if status.is_success() { Ok(true) } else { Err(RemoteError::Refused(status)) }
     }
@@ -225,7 +247,7 @@ fn body(blob: File, size: u64) -> Body {
         if left == 0 {
             return Ok::<_, io::Error>(None);
         }
-        let read = move || -> io::Result<(bytes::Bytes, File)> {
+        let read = move || -> io::Result<(Bytes, File)> {
             let mut bytes = vec![0; usize::try_from(left).unwrap_or(CHUNK).min(CHUNK)];
             blob.read_exact(&mut bytes)?;
             Ok((bytes.into(), blob))

@@ -2,7 +2,7 @@
 
 use crate::{
     origin::Origins,
-    store::{self, FileRow, GroupRow, Making},
+    store::{self, FileRow, FileText, GroupRow, Making},
 };
 use updock_types::{
     FileUuid, GroupId, VideoInfo, rest, sanitised_name,
@@ -115,4 +115,54 @@ pub(crate) fn file(row: &FileRow, origins: &Origins) -> rest::File {
 
 fn file_url(file: FileUuid, origins: &Origins) -> String {
     format!("{}/files/{file}/", origins.own)
+}
+
+/// Writes what [`file`] describes, with application data where it is wanted, straight from the stored texts.
+pub(crate) fn write_file(out: &mut Vec<u8>, row: &FileText, origins: &Origins, appdata: bool) {
+    let whole = row.making == Making::Whole;
+    let conversion = row.making == Making::Conversion;
+    let shown = row.removed_at.is_none() && !conversion;
+    let url = shown.then(|| format!("{}/{}/{}", origins.cdn, row.uuid, sanitised_name(&row.original_filename)));
+    let mut object = Object { out, started: false };
+    object.value("datetime_removed", &row.removed_at);
+    object.value("datetime_stored", &row.stored_at);
+    object.value("datetime_uploaded", &row.uploaded_at);
+    object.value("is_image", &whole.then_some(row.is_image));
+    object.value("is_ready", &(!conversion && row.ready_at <= store::now()));
+    object.value("mime_type", &row.mime_type);
+    object.value("original_file_url", &url);
+    object.value("original_filename", &row.original_filename);
+    object.value("size", &row.size);
+    object.value("url", &format!("{}/files/{}/", origins.own, row.uuid));
+    object.value("uuid", &row.uuid);
+    object.text("variations", if row.variations == "{}" { "null" } else { &row.variations });
+    object.text("content_info", if whole { &row.content_info } else { "null" });
+    object.text("metadata", &row.metadata);
+    object.text("tags", &row.tags);
+    if appdata {
+        object.text("appdata", &row.appdata);
+    }
+    object.out.push(b'}');
+}
+
+/// A JSON object that is being written.
+struct Object<'a> {
+    out: &'a mut Vec<u8>,
+    started: bool,
+}
+
+impl Object<'_> {
+    fn value(&mut self, name: &str, value: &impl serde::Serialize) {
+        self.text(name, "");
+        serde_json::to_writer(&mut *self.out, value).expect("plain values serialise into memory");
+    }
+
+    /// A member whose value is JSON already.
+    fn text(&mut self, name: &str, json: &str) {
+        self.out.extend_from_slice(if self.started { b",\"" } else { b"{\"" });
+        self.started = true;
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
+        self.out.extend_from_slice(json.as_bytes());
+    }
 }

@@ -12,16 +12,17 @@ use super::{
 };
 use crate::{
     app::App,
+    cdn::{self, Applied},
     events::Notice,
     make::{self, NewMade},
-    remote::Object,
+    remote::{Content, Object},
     store::{CopyRow, FileRow, Making, StoreError},
     view,
 };
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::io;
 use updock_types::{
     Event,
     rest::{LocalCopied, RemoteCopied},
@@ -49,6 +50,7 @@ pub(super) async fn local(call: Call<'_>) -> Result<Response, Failure> {
     };
     let (metadata, dropped) = metadata::fitting(given);
     let row = file(&call, &source).await?;
+    let applied = apply(app, &row, &source.effects).await.map_err(Failure::bad)?;
 
     let new = NewMade {
         name: row.original_filename.clone(),
@@ -69,8 +71,13 @@ pub(super) async fn local(call: Call<'_>) -> Result<Response, Failure> {
     if !dropped.is_empty() {
         response.headers_mut().insert(header::WARNING, warning(&dropped));
     }
-    tokio::spawn(make(app.clone(), copy));
+    tokio::spawn(make(app.clone(), copy, applied));
     Ok(response)
+}
+
+/// The source with its operations applied; `None` where there are none.
+async fn apply(app: &App, row: &FileRow, effects: &str) -> Result<Option<Applied>, String> {
+    if effects.is_empty() { Ok(None) } else { cdn::apply(app, row, effects).await.map(Some) }
 }
 
 /// Keys that were dropped are named as far as a header can.
@@ -86,28 +93,40 @@ fn warning(dropped: &[&str]) -> HeaderValue {
 pub(crate) async fn resume(app: &App) -> Result<(), StoreError> {
     for copy in app.store.copies().await? {
         tracing::info!(file = %copy.file, "copying taken up again");
-        tokio::spawn(make(app.clone(), copy));
+        tokio::spawn(make(app.clone(), copy, None));
     }
     Ok(())
 }
 
-async fn make(app: App, copy: CopyRow) {
+async fn make(app: App, copy: CopyRow, applied: Option<Applied>) {
     tokio::time::sleep(app.config.ready_delay).await;
-    match fill(&app, &copy).await {
+    match fill(&app, &copy, applied).await {
         Ok(true) => app.tell(Notice::by_request(Event::FileUploaded, copy.file).from_source(copy.source)).await,
         Ok(false) => {}
         Err(error) => tracing::error!(file = %copy.file, %error, "could not copy"),
     }
 }
 
-async fn fill(app: &App, copy: &CopyRow) -> Result<bool, StoreError> {
+async fn fill(app: &App, copy: &CopyRow, applied: Option<Applied>) -> Result<bool, StoreError> {
     let Some(source) = app.store.file(copy.source).await? else {
         // Purged meanwhile: nothing is left to copy.
         app.store.purge_file(copy.file).await?;
         return Ok(false);
     };
-    let (name, mime_type) = (source.original_filename.clone(), source.mime_type.clone());
-    let filled = app.fill_file(copy.file, name, mime_type, make::Source::CopyOf(Box::new(source))).await?;
+    let applied = match applied {
+        Some(applied) => Some(applied),
+        // Applied before the last stop, so it works again.
+        None => apply(app, &source, &copy.effects).await.map_err(io::Error::other)?,
+    };
+    let filled = match applied {
+        Some(Applied { name, mime_type, bytes }) => {
+            app.fill_file(copy.file, name, mime_type.to_owned(), make::Source::Bytes(bytes.into())).await?
+        }
+        None => {
+            let (name, mime_type) = (source.original_filename.clone(), source.mime_type.clone());
+            app.fill_file(copy.file, name, mime_type, make::Source::CopyOf(Box::new(source))).await?
+        }
+    };
     app.store.drop_copy(copy.file).await?;
     Ok(filled.is_some())
 }
@@ -131,16 +150,15 @@ pub(super) async fn remote(call: Call<'_>) -> Result<Response, Failure> {
     let storage = storage.ok_or_else(|| Failure::bad("Project has no storage with provided name."))?;
     let pattern = text("pattern")?.or(storage.pattern.as_deref()).unwrap_or("${default}");
     let row = file(&call, &source).await?;
-    let naming = Naming { file: row.uuid, original_filename: &row.original_filename, effects: source.effects.as_str() };
-    let key = naming.fill(pattern)?;
-    let object = Object {
-        blobs: &call.app.store.blobs,
-        file: row.uuid,
-        size: row.size,
-        mime_type: &row.mime_type,
-        key: &key,
-        public,
+    let applied = apply(call.app, &row, &source.effects).await.map_err(Failure::bad)?;
+    let name = applied.as_ref().map_or(&row.original_filename, |applied| &applied.name);
+    let key = Naming { file: row.uuid, original_filename: name, effects: &source.effects }.fill(pattern)?;
+    let mime_type = applied.as_ref().map_or(row.mime_type.as_str(), |applied| applied.mime_type);
+    let content = match applied {
+        Some(applied) => Content::Bytes(applied.bytes.into()),
+        None => Content::Blob(call.app.store.blobs.clone(), row.uuid, row.size),
     };
+    let object = Object { content, mime_type, key: &key, public };
     let created = storage.put(object).await.map_err(|error| {
         tracing::error!(storage = storage.name, %error, "could not copy to a storage");
         Failure::new(StatusCode::SERVICE_UNAVAILABLE, "The storage is unavailable.")

@@ -283,7 +283,11 @@ fn check_public_key(app: &App, given: &str) -> Result<(), Failure> {
 
 /// A success. Its type has no parameter: one SDK compares it for equality.
 pub(crate) fn json(value: &impl Serialize) -> Response {
-    let body = serde_json::to_vec(value).expect("wire types serialise");
+    json_bytes(serde_json::to_vec(value).expect("wire types serialise"))
+}
+
+/// The same of what is JSON already.
+fn json_bytes(body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
     response

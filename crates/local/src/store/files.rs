@@ -58,7 +58,7 @@ impl Making {
         }
     }
 
-    fn parse(text: &str) -> Self {
+    pub(super) fn parse(text: &str) -> Self {
         match text {
             "copy" => Self::Copy,
             "conversion" => Self::Conversion,
@@ -118,8 +118,8 @@ pub(crate) struct ListQuery {
 
 /// A stretch of the list.
 #[derive(Debug)]
-pub(crate) struct Listed {
-    pub(crate) stretch: Stretch<FileRow>,
+pub(crate) struct Listed<T = FileRow> {
+    pub(crate) stretch: Stretch<T>,
     pub(crate) total: i64,
     pub(crate) totals: Totals,
 }
@@ -294,10 +294,20 @@ impl Store {
 
     /// One page of files. Costs the same however deep it lies.
     pub(crate) async fn list(&self, query: &ListQuery) -> Result<Listed, StoreError> {
+        self.list_as(query, COLUMNS, read, |file| file.uploaded_at).await
+    }
+
+    pub(super) async fn list_as<T>(
+        &self,
+        query: &ListQuery,
+        columns: &str,
+        read: fn(&SqliteRow) -> Result<T, StoreError>,
+        at: fn(&T) -> Timestamp,
+    ) -> Result<Listed<T>, StoreError> {
         let (window, source) = (&query.window, query.source());
-        let rows = window.select(COLUMNS, source).build().fetch_all(&self.read).await?;
+        let rows = window.select(columns, source).build().fetch_all(&self.read).await?;
         let files = rows.iter().map(read).collect::<Result<_, _>>()?;
-        let stretch = window.stretch(files, |file: &FileRow| file.uploaded_at, source, &self.read).await?;
+        let stretch = window.stretch(files, at, source, &self.read).await?;
         let totals = self.totals().await?;
         let total = match (query.removed, query.stored) {
             (false, None) => totals.stored + totals.unstored,
@@ -326,7 +336,7 @@ async fn files_of<'a>(files: &[FileUuid], connection: impl SqliteExecutor<'a>) -
 
 impl ListQuery {
     /// Each of these has an index that is in the order of uploads.
-    fn source(&self) -> &'static str {
+    pub(super) fn source(&self) -> &'static str {
         match (self.removed, self.stored) {
             (false, None) => "FROM files WHERE removed_at IS NULL",
             (false, Some(true)) => "FROM files WHERE state = 'stored'",

@@ -100,4 +100,4 @@ impl Store {
 }
 
 /// Every group, as a [`Window`] wants it.
-const GROUPS: &str = "FROM file_groups WHERE true";
+pub(super) const GROUPS: &str = "FROM file_groups WHERE true";

@@ -107,3 +107,39 @@ impl Window {
         if self.newest_first { (" < ", " > ") } else { (" > ", " < ") }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Database, ListQuery, Store};
+
+    #[tokio::test]
+    async fn a_page_is_found_through_an_index_however_deep_it_lies() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path(), &Database::Memory).await.unwrap();
+        let at = Timestamp::from_micros(7).unwrap();
+        let files = [(None, false), (Some(true), false), (Some(false), false), (None, true)]
+            .map(|(stored, removed)| ListQuery { window: Window::files(100, false), stored, removed }.source());
+        for source in files.into_iter().chain([super::super::groups::GROUPS]) {
+            for newest_first in [false, true] {
+                for cursor in [Cursor::Start, Cursor::After(at), Cursor::Before(at)] {
+                    let window = if source.contains("groups") {
+                        Window::groups(100, newest_first)
+                    } else {
+                        Window::files(100, newest_first)
+                    };
+                    let window = Window { cursor, ..window };
+                    let mut query = window.select("EXPLAIN QUERY PLAN SELECT *", source);
+                    let plan: Vec<(i64, i64, i64, String)> =
+                        query.build_query_as().fetch_all(&store.read).await.unwrap();
+                    for (.., step) in &plan {
+                        assert!(step.contains(" USING INDEX "), "{source} {window:?}: {step}");
+                        // A search goes straight to the cursor; only a list without one starts at its end.
+                        let searches = step.starts_with("SEARCH");
+                        assert!(searches || matches!(cursor, Cursor::Start), "{source} {window:?}: {step}");
+                    }
+                }
+            }
+        }
+    }
+}

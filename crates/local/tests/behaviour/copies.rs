@@ -92,6 +92,33 @@ async fn every_form_of_a_source_is_taken() {
     }
 }
 
+const GIF: &[u8] = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;";
+
+#[tokio::test]
+async fn operations_are_applied_on_the_way() {
+    let directory = tempfile::tempdir().unwrap();
+    let service = service_with(config(&[format!("archive={}", directory.path().display())])).await;
+    let uuid = service.upload("dot.gif", "image/gif", GIF).await;
+    let text = service.upload("a.txt", "text/plain", b"a").await;
+    let source = format!("{uuid}/-/resize/20x10/-/format/png/");
+    let answer = copy(&service, json!({"source": source})).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let file = made(&service, answer.json()["result"]["uuid"].as_str().unwrap()).await;
+    assert_eq!((&file["original_filename"], &file["mime_type"]), (&json!("dot.png"), &json!("image/png")));
+    let image = &file["content_info"]["image"];
+    assert_eq!((&image["width"], &image["height"], &image["format"]), (&json!(20), &json!(10), &json!("PNG")));
+
+    let answer = remote(&service, json!({"source": source, "target": "archive"})).await.json();
+    assert_eq!(answer["result"], format!("s3://archive/{uuid}/dot_resize_20x10_format_png.png"));
+    let written = std::fs::read(directory.path().join(format!("{uuid}/dot_resize_20x10_format_png.png"))).unwrap();
+    assert!(written.starts_with(b"\x89PNG"));
+
+    for source in [format!("{uuid}/-/nonsense/"), format!("{text}/-/preview/"), format!("{uuid}/-/json/")] {
+        assert_eq!(copy(&service, json!({"source": source})).await.status, 400, "{source}");
+        assert_eq!(remote(&service, json!({"source": source, "target": "archive"})).await.status, 400, "{source}");
+    }
+}
+
 #[tokio::test]
 async fn each_mistake_with_copies_has_its_own_answer() {
     let service = service().await;
