@@ -5,13 +5,16 @@
 
 mod arrows;
 mod bench;
+mod bench_local;
 mod check;
 mod children;
+mod crash;
 mod decisions;
 mod demo;
 mod doctor;
 mod e2e;
 mod error;
+mod fuzz;
 mod names;
 mod process;
 mod runner;
@@ -84,10 +87,17 @@ enum Task {
     },
     /// Measure speed and memory against their budgets (on a quiet machine)
     Bench {
+        /// What to measure
+        #[arg(value_enum, default_value = "widget")]
+        what: Measured,
         /// Build nothing: take what was built last
         #[arg(long)]
         as_built: bool,
     },
+    /// Send the stand-in what nobody expects, for as long as you like
+    Fuzz(fuzz::Options),
+    /// Kill the stand-in under load, again and again, and look for what it lost
+    Crash(crash::Options),
     /// Format all Rust
     Fmt {
         /// Only say whether it is formatted
@@ -104,6 +114,14 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Measured {
+    /// The widget in a browser, beside a bare page
+    Widget,
+    /// The stand-in, beside bare servers
+    Local,
 }
 
 fn main() -> ExitCode {
@@ -129,7 +147,10 @@ fn run(task: &Task) -> Result<()> {
             runner::browser_tests(&workspace, &xtask, |_| ())
         }
         Task::E2e(options) => e2e::run(&workspace, options, |_| ()),
-        Task::Bench { as_built } => bench::run(&workspace, *as_built),
+        Task::Bench { what: Measured::Widget, as_built } => bench::run(&workspace, *as_built),
+        Task::Bench { what: Measured::Local, .. } => bench_local::run(&workspace),
+        Task::Fuzz(options) => fuzz::run(&workspace, options),
+        Task::Crash(options) => crash::run(&workspace, options),
         Task::Fmt { check } => test::fmt(&workspace, *check),
         Task::Lint => test::lint(&workspace),
         Task::WasmTestRunner { args } => runner::run(args),
