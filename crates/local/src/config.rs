@@ -3,7 +3,7 @@
 use crate::{faults::Fault, remote::RemoteStorage};
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 use updock_sign::SecretKey;
-use updock_types::{PublicKey, rest::Collaborator, upload::limits};
+use updock_types::{ContentInfo, PublicKey, rest::Collaborator, upload::limits};
 
 /// Where everything is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +74,8 @@ pub struct Config {
     pub clock_speed: f64,
     /// How many requests a second each API takes; as many as come when absent. Parts and the CDN are not counted.
     pub throttle: Option<NonZeroU32>,
+    /// Types of files that are refused, as their bytes tell them: `image/svg+xml`, or `video/*` for all of a kind.
+    pub forbidden_types: Vec<String>,
     /// How the project stands with the service; anything but good refuses uploads.
     pub standing: Standing,
     /// May `Uploadcare.Simple` come over plain HTTP? The real service refuses it.
@@ -116,6 +118,7 @@ impl Default for Config {
             from_url_timeout: Duration::from_mins(10),
             clock_speed: 1.0,
             throttle: None,
+            forbidden_types: Vec::new(),
             standing: Standing::Good,
             simple_over_http: true,
             public_url: None,
@@ -125,5 +128,16 @@ impl Default for Config {
             remote_storages: Vec::new(),
             faults: Vec::new(),
         }
+    }
+}
+
+impl Config {
+    /// Is a file refused in which this was found?
+    pub(crate) fn forbids(&self, found: &ContentInfo) -> bool {
+        let Some(mime) = &found.mime else { return false };
+        self.forbidden_types.iter().any(|forbidden| match forbidden.strip_suffix("/*") {
+            Some(kind) => kind.eq_ignore_ascii_case(&mime.kind),
+            None => forbidden.eq_ignore_ascii_case(&mime.mime),
+        })
     }
 }

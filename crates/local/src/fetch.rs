@@ -163,6 +163,10 @@ async fn fetch(app: &App, upload: &UrlUpload) -> Result<(NewFile, Spool), Upload
     let path = spool.path().to_owned();
     let found = spawn_blocking(move || content::look(&path)).await.map_err(io::Error::other).flatten();
     let content_info = found.map_err(|error| internal(&error))?;
+    if app.config.forbids(&content_info) {
+        let sentence = ErrorCode::FileTypeForbiddenError.error(&[]).content;
+        return Err(ErrorCode::DownloadFileValidationFailedError.error(&[&sentence]));
+    }
     let declared = media_type(&parts.headers);
     let detected = content_info.mime.as_ref().map(|mime| mime.mime.clone());
     let file = NewFile {

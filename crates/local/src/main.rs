@@ -168,6 +168,10 @@ struct Serve {
     /// Take only so many requests a second in each API, like 20/s, and answer 429 to the others
     #[arg(long, value_name = "N/s", value_parser = rate)]
     throttle: Option<NonZeroU32>,
+    /// Refuse files of this type, as their bytes tell it: image/svg+xml, or video/* for all of a kind; may be given
+    /// several times
+    #[arg(long, value_name = "TYPE", value_parser = media_type)]
+    forbid_type: Vec<String>,
     /// How the project stands with the service; anything but good refuses uploads
     #[arg(long, value_enum, default_value = "good")]
     standing: StandingArg,
@@ -251,6 +255,13 @@ fn clock_speed(text: &str) -> Result<f64, String> {
     speed.ok_or_else(|| "expected a number, like 1 or 10000".to_owned())
 }
 
+fn media_type(text: &str) -> Result<String, String> {
+    match text.split_once('/') {
+        Some((kind, subtype)) if !kind.is_empty() && !subtype.is_empty() => Ok(text.to_owned()),
+        _ => Err("expected a type like image/svg+xml or video/*".to_owned()),
+    }
+}
+
 fn rate(text: &str) -> Result<NonZeroU32, String> {
     let number = text.strip_suffix("/s").unwrap_or(text);
     number.parse().map_err(|_| "expected a number of requests a second, like 20/s".to_owned())
@@ -293,6 +304,7 @@ impl From<Serve> for Config {
             private_urls: serve.allow_private_urls,
             clock_speed: serve.clock_speed,
             throttle: serve.throttle,
+            forbidden_types: serve.forbid_type,
             standing: serve.standing.into(),
             remote_storages: serve.remote_storage,
             simple_over_http: serve.simple_over_http == Switch::On,

@@ -77,7 +77,7 @@ pub(super) async fn complete(call: Call<'_>) -> Result<Response, Failure> {
             metadata: upload.metadata,
             tags: upload.tags,
         };
-        let file = describe(file, blob).await?;
+        let file = describe(&app, file, blob).await?;
         if !app.store.finish_upload(&file).await? {
             return Err(ErrorCode::MultipartFileNotFoundError.error(&[]).into());
         }

@@ -57,7 +57,7 @@ pub(super) async fn upload(call: Call<'_>) -> Result<Response, Failure> {
             metadata: metadata.clone(),
             tags: tags.clone(),
         };
-        files.push(describe(file, blob).await?);
+        files.push(describe(app, file, blob).await?);
     }
     // In a task of its own: a client that goes away now must not stop half-way what may be committed already.
     let app = app.clone();

@@ -167,10 +167,13 @@ fn stores(app: &App, params: &Params, parameter: &str) -> bool {
     }
 }
 
-/// Looks into the blob of a file to be.
-async fn describe(mut file: NewFile, blob: PathBuf) -> Result<NewFile, Failure> {
+/// Looks into the blob of a file to be, and refuses what the project does not take.
+async fn describe(app: &App, mut file: NewFile, blob: PathBuf) -> Result<NewFile, Failure> {
     let found =
         tokio::task::spawn_blocking(move || crate::content::look(&blob)).await.map_err(std::io::Error::other)??;
+    if app.config.forbids(&found) {
+        return Err(ErrorCode::FileTypeForbiddenError.error(&[]).into());
+    }
     file.is_image = found.image.is_some();
     file.content_info = found;
     Ok(file)

@@ -1,6 +1,11 @@
-//! Too many requests, and how each API says so. Numbers are those of the protocol's conformance cases.
+//! What is refused whatever the request: too many of them, a project in bad standing, a forbidden type. Numbers are those of the protocol's conformance cases.
 
-use crate::{client::*, rest_api::get};
+use crate::{
+    client::*,
+    from_url::{ended, token},
+    outside::{Outside, answer},
+    rest_api::get,
+};
 use http::Method;
 use std::num::NonZeroU32;
 use updock_local::{Config, Standing};
@@ -74,4 +79,29 @@ async fn a_project_in_bad_standing_uploads_nothing_and_reads_what_it_may() {
         let info = service.get(&format!("/info/?jsonerrors=1&pub_key={KEY}&file_id={NOBODY}")).await;
         assert_eq!(info.error().1 == "FileNotFoundError", reads, "{code}");
     }
+}
+
+#[tokio::test]
+async fn a_forbidden_type_is_refused_by_its_bytes_wherever_it_comes_from() {
+    let config = Config { forbidden_types: vec!["application/pdf".to_owned()], ..Config::default() };
+    let service = service_with(config).await;
+    let error = (400, "FileTypeForbiddenError".to_owned(), "Uploading of these file types is not allowed.".to_owned());
+    let pdf = Form::new().file("file", "a.txt", "text/plain", b"%PDF-1.7\n");
+    assert_eq!(service.form("/base/?jsonerrors=1", pdf).await.error(), error);
+
+    let mut whole = bytes(10_000_000, 1).to_vec();
+    whole[..8].copy_from_slice(b"%PDF-1.7");
+    let (uuid, urls) = service.start(whole.len(), &[]).await;
+    for (url, part) in urls.iter().zip(whole.chunks(5 * MIB)) {
+        service.put(url, part.to_vec()).await;
+    }
+    assert_eq!(service.complete(&uuid).await.error(), error);
+
+    let outside = Outside::start(|_, _| answer(200, "%PDF-1.7\n")).await;
+    let token = token(&service, &outside.url("/a.pdf"), &[]).await;
+    let ended = ended(&service, &token).await;
+    assert_eq!(ended["error_code"], "DownloadFileValidationFailedError");
+    assert_eq!(ended["error"], "File validation error: Uploading of these file types is not allowed.");
+    service.upload("a.pdf", "application/pdf", b"only said to be one").await;
+    assert_eq!(service.get("/_local/files").await.json().as_array().unwrap().len(), 1);
 }
