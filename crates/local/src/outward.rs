@@ -84,10 +84,9 @@ impl Outward {
             Some(Host::Domain(name)) => {
                 let resolving = tokio::time::timeout(RESOLVE_TIMEOUT, resolve(name.to_owned(), false));
                 match resolving.await {
-                    // A slow name server: the request itself will tell.
-                    Err(_) => Ok(()),
-                    Ok(Ok(_)) => Ok(()),
                     Ok(Err(error)) => Err(refusal(&error).unwrap_or(HostRefused::Unknown)),
+                    // Public, or a slow name server: then the request itself will tell.
+                    Ok(Ok(_)) | Err(_) => Ok(()),
                 }
             }
         }
@@ -178,11 +177,10 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         is_public_v4(Ipv4Addr::new(a, b, c, d))
     };
     match segments {
-        // ::, ::1, and addresses of IPv4 in their deprecated and their mapped form.
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] => embedded(high, low),
-        // NAT64 and 6to4 lead to an address of IPv4.
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
-        [0x2002, high, low, ..] => embedded(high, low),
+        // ::, ::1, addresses of IPv4 in their deprecated and their mapped form, and NAT64 and 6to4, which lead to one.
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+            embedded(high, low)
+        }
         [0x2001, 0xdb8, ..] | [0x3fff, 0..0x1000, ..] => false, // documentation
         // Everything that is given out lies in 2000::/3; the first block of it is for protocols.
         [first, second, ..] => first & 0xe000 == 0x2000 && !(first == 0x2001 && second < 0x200),
