@@ -1,9 +1,10 @@
-//! What can be told of a file by looking into it: its real type, and an image's facts.
+//! What can be told of a file by looking into it: its real type, an image's facts, and those of sound and video.
 //!
 //! Only heads are read, whatever a file's size, and nothing is decoded. What cannot be known cheaply is left out.
 //! Source: REST API v0.7, `content_info`.
 
 mod header;
+mod media;
 
 use exif::{In, Tag, Value};
 use std::{
@@ -28,7 +29,11 @@ pub(crate) fn look(path: &Path) -> io::Result<ContentInfo> {
     let mime = media_type(&head);
     let size = file.metadata()?.len();
     let image = format(mime).filter(|_| size <= IMAGE_MAX_SIZE).and_then(|format| image(&mut file, format, size));
-    Ok(ContentInfo { mime: Some(MimeInfo::new(mime)), image, video: None })
+    let video = media::format(mime).and_then(|format| {
+        file.rewind().ok()?;
+        media::look(file, format, size)
+    });
+    Ok(ContentInfo { mime: Some(MimeInfo::new(mime)), image, video })
 }
 
 fn media_type(head: &[u8]) -> &'static str {
@@ -101,6 +106,9 @@ fn image(file: &mut File, format: &'static str, size: u64) -> Option<ImageInfo> 
     let worth_it = matches!(format, "JPEG" | "PNG" | "WEBP" | "HEIF" | "AVIF") || size <= TIFF_MAX_SIZE;
     if worth_it && let Ok(exif) = exif::Reader::new().read_from_container(&mut reader) {
         describe(&exif, &mut info);
+        if let Some(mode) = (format == "TIFF").then(|| tiff_mode(&exif)).flatten() {
+            info.color_mode = ColorMode(mode.to_owned());
+        }
     }
     Some(info)
 }
@@ -121,13 +129,32 @@ fn describe(exif: &exif::Exif, info: &mut ImageInfo) {
     });
     let degrees = |tag, side, negative| {
         let parts = rationals(exif, tag)?;
-        let [degrees, minutes, seconds] = parts.as_slice() else { return None };
+        let [degrees, minutes, seconds] = parts.as_slice() else {
+            return None;
+        };
         let sign = if text(exif, side)? == negative { -1.0 } else { 1.0 };
         Some(sign * (degrees + minutes / 60.0 + seconds / 3600.0)).filter(|value: &f64| value.is_finite())
     };
     let latitude = degrees(Tag::GPSLatitude, Tag::GPSLatitudeRef, "S");
     let longitude = degrees(Tag::GPSLongitude, Tag::GPSLongitudeRef, "W");
     info.geo_location = latitude.zip(longitude).map(|(latitude, longitude)| GeoLocation { latitude, longitude });
+}
+
+/// How a TIFF codes its pixels. Source: TIFF 6.0, PhotometricInterpretation and SamplesPerPixel.
+fn tiff_mode(exif: &exif::Exif) -> Option<&'static str> {
+    let whole = |tag| exif.get_field(tag, In::PRIMARY)?.value.get_uint(0);
+    let samples = whole(Tag::SamplesPerPixel).unwrap_or(1);
+    Some(match (whole(Tag::PhotometricInterpretation)?, samples) {
+        (0 | 1, 0 | 1) => "L",
+        (0 | 1, _) => "LA",
+        (2, 4..) => "RGBA",
+        (2, _) => "RGB",
+        (3, _) => "P",
+        (5, _) => "CMYK",
+        (6, _) => "YCbCr",
+        (8, _) => "LAB",
+        _ => return None,
+    })
 }
 
 fn rationals(exif: &exif::Exif, tag: Tag) -> Option<Vec<f64>> {
@@ -149,6 +176,31 @@ fn text(exif: &exif::Exif, tag: Tag) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use image::{DynamicImage, ImageFormat};
+
+    #[test]
+    fn images_of_every_format_tell_their_size_and_coding() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("image");
+        let plain = |color| DynamicImage::new(7, 5, color);
+        for (image, format, name, mode) in [
+            (plain(image::ColorType::L8), ImageFormat::Tiff, "TIFF", "L"),
+            (plain(image::ColorType::Rgb8), ImageFormat::Tiff, "TIFF", "RGB"),
+            (plain(image::ColorType::Rgba8), ImageFormat::Tiff, "TIFF", "RGBA"),
+            (plain(image::ColorType::L8), ImageFormat::Bmp, "BMP", "P"),
+            (plain(image::ColorType::Rgb8), ImageFormat::Bmp, "BMP", "RGB"),
+            (plain(image::ColorType::Rgba8), ImageFormat::Bmp, "BMP", "RGBA"),
+            (plain(image::ColorType::La8), ImageFormat::Png, "PNG", "LA"),
+            (plain(image::ColorType::L8), ImageFormat::Jpeg, "JPEG", "L"),
+            (plain(image::ColorType::Rgba8), ImageFormat::Gif, "GIF", "P"),
+            (plain(image::ColorType::Rgba8), ImageFormat::WebP, "WEBP", "RGBA"),
+        ] {
+            image.save_with_format(&path, format).unwrap();
+            let info = look(&path).unwrap().image.unwrap_or_else(|| panic!("{name} is no image"));
+            let found = (info.width, info.height, info.format.as_str(), info.color_mode.0.as_str());
+            assert_eq!(found, (7, 5, name, mode), "{name}");
+        }
+    }
 
     #[test]
     fn types_are_told_by_the_bytes() {

@@ -19,6 +19,7 @@ pub(super) fn read(format: &str, reader: &mut (impl BufRead + Seek)) -> io::Resu
         "PNG" => png(reader),
         "GIF" => gif(reader),
         "WEBP" => webp(reader),
+        "BMP" => bmp(reader),
         _ => Ok(Facts::default()),
     }
 }
@@ -115,7 +116,9 @@ fn png(reader: &mut (impl BufRead + Seek)) -> io::Result<Facts> {
 
 /// Source: the GIF 89a specification. An animation has a second picture.
 fn gif(reader: &mut (impl BufRead + Seek)) -> io::Result<Facts> {
-    let table = |packed: u8| if packed & 0x80 == 0 { 0 } else { 3 << ((packed & 7) + 1) };
+    let table = |packed: u8| {
+        if packed & 0x80 == 0 { 0 } else { 3 << ((packed & 7) + 1) }
+    };
     let mut facts = Facts { color_mode: Some("P"), ..Facts::default() };
     let head = take::<13>(reader)?;
     reader.seek_relative(table(head[10]))?;
@@ -159,10 +162,50 @@ fn webp(reader: &mut impl Read) -> io::Result<Facts> {
     Ok(Facts { color_mode: Some(if alpha { "RGBA" } else { "RGB" }), sequence, ..Facts::default() })
 }
 
+/// Source: the bitmap headers BITMAPCOREHEADER to BITMAPV5HEADER.
+fn bmp(reader: &mut impl Read) -> io::Result<Facts> {
+    let head = take::<18>(reader)?; // of the file, then the length of the bitmap's own
+    let length = u32::from_le_bytes([head[14], head[15], head[16], head[17]]);
+    if length < 40 {
+        let rest = take::<8>(reader)?;
+        return Ok(Facts { color_mode: Some(bmp_mode(rest[6], false)), ..Facts::default() });
+    }
+    let rest = take::<36>(reader)?;
+    let dots = |at: usize| f64::from(u32::from_le_bytes([rest[at], rest[at + 1], rest[at + 2], rest[at + 3]]));
+    let (x, y) = (dots(20), dots(24));
+    // From version 3 on there may be a mask for alpha, behind those for the colours.
+    let alpha = length >= 56 && take::<16>(reader)?[12..] != [0; 4];
+    Ok(Facts {
+        dpi: (x > 0.0 && y > 0.0).then(|| [(x * 0.0254).round(), (y * 0.0254).round()]),
+        color_mode: Some(bmp_mode(rest[10], alpha)),
+        sequence: false,
+    })
+}
+
+fn bmp_mode(bits: u8, alpha: bool) -> &'static str {
+    match bits {
+        1..=8 => "P",
+        _ if alpha => "RGBA",
+        _ => "RGB",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::io::Cursor;
+
+    /// The head of a bitmap of 1x1 at 2835 dots a metre.
+    fn bitmap(length: u8, bits: u8, alpha: u8) -> Vec<u8> {
+        let mut head =
+            [&b"BM\0\0\0\0\0\0\0\0\x36\0\0\0"[..], &[length, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, bits, 0]].concat();
+        head.extend([0; 8]);
+        head.extend([0x13, 0x0b, 0, 0, 0x13, 0x0b, 0, 0]);
+        head.extend([0; 8]);
+        head.extend([0; 12]);
+        head.extend([0, 0, 0, alpha]);
+        head
+    }
 
     #[test]
     fn heads_tell_coding_density_and_animation() {
@@ -180,6 +223,11 @@ mod tests {
             ("GIF", &still, facts(None, "P", false)),
             ("GIF", &moving, facts(None, "P", true)),
             ("WEBP", webp, facts(None, "RGBA", true)),
+            ("BMP", &bitmap(40, 8, 0), facts(Some([72.0, 72.0]), "P", false)),
+            ("BMP", &bitmap(40, 24, 0), facts(Some([72.0, 72.0]), "RGB", false)),
+            ("BMP", &bitmap(124, 32, 0xff), facts(Some([72.0, 72.0]), "RGBA", false)),
+            ("BMP", &bitmap(124, 32, 0), facts(Some([72.0, 72.0]), "RGB", false)),
+            ("BMP", b"BM\0\0\0\0\0\0\0\0\x1a\0\0\0\x0c\0\0\0\x01\0\x01\0\x01\0\x18\0", facts(None, "RGB", false)),
         ] {
             assert_eq!(read(format, &mut Cursor::new(bytes)).unwrap(), expected, "{format}");
         }
@@ -188,7 +236,7 @@ mod tests {
     #[test]
     fn a_head_cut_short_is_an_error_and_never_a_panic() {
         let bytes = b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\x01";
-        for format in ["JPEG", "PNG", "GIF", "WEBP"] {
+        for format in ["JPEG", "PNG", "GIF", "WEBP", "BMP"] {
             for end in 0..bytes.len() {
                 assert!(read(format, &mut Cursor::new(&bytes[..end])).is_err() || end >= 13, "{format} {end}");
             }
