@@ -104,11 +104,10 @@ async fn attempt(app: &App, delivery: DueDelivery) -> Attempt {
     let again_at = store::now().as_micros().saturating_add(clock.real_micros(delay(attempts)));
     let end = created_at.saturating_add(clock.real_micros(GIVE_UP_AFTER));
     let again_at = (again_at <= end).then_some(again_at);
-    match again_at {
-        Some(_) => tracing::info!(delivery = id, %webhook, attempts = attempts + 1, trouble, "could not deliver yet"),
-        None => {
-            tracing::warn!(delivery = id, %webhook, trouble, "could not deliver for 72 hours: webhook switched off")
-        }
+    if again_at.is_some() {
+        tracing::info!(delivery = id, %webhook, attempts = attempts + 1, trouble, "could not deliver yet");
+    } else {
+        tracing::warn!(delivery = id, %webhook, trouble, "could not deliver for 72 hours: webhook switched off");
     }
     Attempt::Failed { status, trouble, again_at }
 }

@@ -74,6 +74,7 @@ impl Notice {
 
     /// A file derived from `source`.
     #[must_use]
+    #[expect(clippy::wrong_self_convention, reason = "a step in building a notice, not a conversion")]
     pub(crate) fn from_source(mut self, source: FileUuid) -> Self {
         self.initiator.detail.source_file_uuid = Some(source);
         self
