@@ -8,6 +8,7 @@ mod bench;
 mod bench_local;
 mod check;
 mod children;
+mod conformance;
 mod crash;
 mod decisions;
 mod demo;
@@ -71,6 +72,8 @@ enum Task {
     WasmTest,
     /// Run the end-to-end tests in Chromium
     E2e(e2e::Options),
+    /// Run Uploadcare's own SDKs against the stand-in, and write what came of it into docs/
+    Conformance(conformance::Options),
     /// Say what is missing on this machine and what would be done about it
     Doctor,
     /// Build the widget: wasm, glue and the npm package folder
@@ -147,6 +150,9 @@ fn run(task: &Task) -> Result<()> {
             runner::browser_tests(&workspace, &xtask, |_| ())
         }
         Task::E2e(options) => e2e::run(&workspace, options, |_| ()),
+        Task::Conformance(options) => {
+            conformance::run(&workspace, options, conformance::Form::Whole, &mut test::Counts::default())
+        }
         Task::Bench { what: Measured::Widget, as_built } => bench::run(&workspace, *as_built),
         Task::Bench { what: Measured::Local, .. } => bench_local::run(&workspace),
         Task::Fuzz(options) => fuzz::run(&workspace, options),

@@ -59,6 +59,11 @@ impl Workspace {
         self.root.join("tests/e2e")
     }
 
+    /// The official SDKs' cases.
+    pub(crate) fn conformance(&self) -> PathBuf {
+        self.root.join("tests/conformance")
+    }
+
     /// The bare page and the driver of `bench`.
     pub(crate) fn bench(&self) -> PathBuf {
         self.root.join("tests/bench")

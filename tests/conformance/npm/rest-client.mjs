@@ -1,7 +1,7 @@
 // @uploadcare/rest-client, every public function, in Node.
 import assert from 'node:assert/strict';
 import * as sdk from '@uploadcare/rest-client';
-import { base as upload, group as makeGroup } from '@uploadcare/upload-client';
+import { base as upload, group as makeGroup, isReadyPoll } from '@uploadcare/upload-client';
 import { createHmac, randomUUID } from 'node:crypto';
 import { NOBODY, Suite, functionsOf, publicKey, sample, secretKey, standins, until, versionOf, withFault } from './harness.mjs';
 import { Neighbour } from './neighbour.mjs';
@@ -545,11 +545,12 @@ suite.success('conversionJobStatus', 'of a video', async () => {
 suite.error('conversionJobStatus', 'nobody has the token', () => missing(() => sdk.conversionJobStatus({ type: 'video', token: 1 }, open)));
 suite.success('conversionJobPoller', 'waits for each, also where it takes time', async () => {
   const uuid = await send(standins.slow, sample('film.mp4'), { fileName: 'film.mp4', contentType: 'video/mp4' });
+  await isReadyPoll(uuid, { publicKey, baseURL: standins.slow });
   const seen = new Set();
   const options = { type: sdk.ConversionType.VIDEO, paths: [`${uuid}/video/-/format/mp4/`], onStatus: ({ status }) => seen.add(status), ...poll };
   const [job] = await sdk.conversionJobPoller(options, slow);
   const end = await job;
-  assert.equal(end.status, 'finished');
+  assert.deepEqual([end.status, end.error], ['finished', null]);
   assert.ok(seen.has('pending') || seen.has('processing'), [...seen].join());
   assert.equal((await sdk.fileInfo({ uuid: end.result.uuid }, slow)).isReady, true);
 });

@@ -8,6 +8,7 @@ pub(crate) mod browser;
 pub(crate) mod debian;
 pub(crate) mod lean_std;
 pub(crate) mod npm;
+pub(crate) mod python;
 pub(crate) mod wasm_target;
 
 use crate::workspace::Workspace;
@@ -40,6 +41,8 @@ pub(crate) fn needs(workspace: &Workspace) -> Vec<Need> {
         need("Node.js and npm", npm::node_state()),
         need("npm packages of the widget", npm::packages_state(&workspace.npm())),
         need("npm packages of the browser tests", npm::packages_state(&workspace.e2e())),
+        need("npm packages of the conformance tests", npm::packages_state(&workspace.conformance().join("npm"))),
+        need("Python packages of the conformance tests", python::state(workspace)),
         need("Chromium", browser::state(browser::CHROMIUM)),
         need("ChromeDriver", browser::state(browser::CHROMEDRIVER)),
     ]
