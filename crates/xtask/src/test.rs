@@ -10,7 +10,7 @@ use crate::process::Run;
 use crate::setup::npm;
 use crate::setup::wasm_target::{self, WasmCargo};
 use crate::workspace::Workspace;
-use crate::{arrows, check, demo, e2e, runner, size, wasm};
+use crate::{arrows, check, conformance, demo, e2e, runner, size, wasm};
 
 /// Tests that ran and how they ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -87,6 +87,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     step("demo leaves nothing running", &mut |_| demo::stops(workspace, &xtask));
     step("demo --check", &mut |_| check::run(workspace, None, true));
     step("demo --check with a wrong secret", &mut |_| check::fails_with_wrong_secret(workspace));
+    step("official SDKs", &mut |counts| {
+        conformance::run(workspace, &conformance::Options::default(), conformance::Form::Short, counts)
+    });
     step("end to end", &mut |counts| e2e::run(workspace, &e2e::Options::default(), |line| counts.read(line)));
     finish(&done)
 }
@@ -110,7 +113,8 @@ pub(crate) fn fmt(workspace: &Workspace, check: bool) -> Result<()> {
     Run::cargo("formatting").args(["fmt", "--all"]).args(check.then_some("--check")).dir(workspace.root()).shown()
 }
 
-/// Clippy over everything, natively, and over the widget for wasm32 where this toolchain can.
+/// Clippy over everything, natively, and over the widget for wasm32 where this toolchain can; and whether the tables in
+/// `docs/` are those of this source.
 pub(crate) fn lint(workspace: &Workspace) -> Result<()> {
     let clippy = |what: &str, scope: &[&str]| {
         Run::cargo(what)
@@ -129,7 +133,7 @@ pub(crate) fn lint(workspace: &Workspace) -> Result<()> {
             &["--package", "updock", "--features", "element", "--target", wasm_target::TARGET],
         )?;
     }
-    Ok(())
+    conformance::check_docs(workspace)
 }
 
 /// TypeScript over the shell, whose imports the wasm build has just made.
