@@ -43,7 +43,7 @@ fn code(answer: &Answer) -> (u64, String) {
     (status, code)
 }
 
-fn bearer(restrictions: Value) -> String {
+fn bearer(restrictions: &Value) -> String {
     let mut claims = json!({"iat": now(), "exp": now() + 600});
     if !restrictions.is_null() {
         claims["uc"] = json!({ "restrictions": restrictions });
@@ -481,17 +481,17 @@ cases! {
         let send = async |form, token: &str| {
             service.form_with("/base/?jsonerrors=1", form, &[("authorization", token)]).await
         };
-        let multipart = bearer(json!({"scope": ["/multipart/*"]}));
+        let multipart = bearer(&json!({"scope": ["/multipart/*"]}));
         assert_eq!(code(&send(a_file(), &multipart).await), (403, "ScopeForbiddenError".to_owned()));
-        assert!(send(a_file(), &bearer(json!({"scope": ["/*"]}))).await.json()["file"].is_string());
-        let base = bearer(json!({"scope": ["/base/"]}));
+        assert!(send(a_file(), &bearer(&json!({"scope": ["/*"]}))).await.json()["file"].is_string());
+        let base = bearer(&json!({"scope": ["/base/"]}));
         let uuid = send(a_file(), &base).await.uuid("file");
         let target = format!("/info/?pub_key={KEY}&file_id={uuid}");
         assert_eq!(service.send(Method::GET, &target, &[("authorization", &base)], "").await.status, 200);
     }
     42 case_42_operations {
         let service = service_with(signed()).await;
-        let one = bearer(json!({"limits": {"operations": 1}}));
+        let one = bearer(&json!({"limits": {"operations": 1}}));
         let headers = [("authorization", one.as_str())];
         let uuid = service.form_with("/base/", a_file(), &headers).await.uuid("file");
         let spent = service.form_with("/base/?jsonerrors=1", a_file(), &headers).await;
@@ -499,7 +499,7 @@ cases! {
         let pairs = [("pub_key", KEY), ("files[]", uuid.as_str())];
         assert_eq!(service.urlencoded_with("/group/", &pairs, &headers).await.status, 200);
         // A token of its own for the whole of a multipart upload; another scope makes it another token.
-        let whole = bearer(json!({"scope": ["/multipart/*"], "limits": {"operations": 1}}));
+        let whole = bearer(&json!({"scope": ["/multipart/*"], "limits": {"operations": 1}}));
         let headers = [("authorization", whole.as_str())];
         let pairs = [
             ("UPLOADCARE_PUB_KEY", KEY), ("filename", "a"), ("size", "10000000"), ("content_type", "a/b"),
@@ -520,7 +520,7 @@ cases! {
         let pair = |signature: &str| a_file().field("signature", signature).field("expire", &expire);
         let garbage = [("authorization", "Bearer garbage")];
         assert_eq!(service.form_with("/base/", pair(&good), &garbage).await.status, 200);
-        let token = bearer(Value::Null);
+        let token = bearer(&Value::Null);
         let refused = service.form_with("/base/?jsonerrors=1", pair("garbage"), &[("authorization", &token)]).await;
         assert_eq!(code(&refused), (403, "SignatureInvalidError".to_owned()));
     }
