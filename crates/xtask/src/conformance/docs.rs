@@ -39,10 +39,30 @@ fn pages(workspace: &Workspace) -> Result<[(&'static str, String); 2]> {
     let record = Record::read(workspace)?;
     let deviations = Deviations::read(workspace)?;
     let (handlers, methods) = (methods::handlers(workspace)?, methods::methods(workspace)?);
+    let mut holes = holes(OPERATIONS, &handlers, &methods);
+    holes.extend(record.unmet(&deviations));
+    if !holes.is_empty() {
+        return Err(Error::Check(format!("the table of operations has holes:\n  {}", holes.join("\n  "))));
+    }
     Ok([
         ("conformance.md", conformance(&record, &deviations)),
         ("operations.md", operations(OPERATIONS, &record, &deviations, &handlers, &methods)),
     ])
+}
+
+/// Operations that the stand-in does not answer or the client does not ask for.
+fn holes(table: &[Operation], handlers: &ByOperation, methods: &ByOperation) -> Vec<String> {
+    let mut holes = Vec::new();
+    for row in table {
+        let (id, rust_name) = (row.id, format!("{:?}", row.id));
+        if !handlers.contains_key(&rust_name) {
+            holes.push(format!("the stand-in does not answer {id}"));
+        }
+        if !methods.contains_key(&rust_name) {
+            holes.push(format!("the client has no method for {id}"));
+        }
+    }
+    holes
 }
 
 fn conformance(record: &Record, deviations: &Deviations) -> String {
@@ -165,6 +185,7 @@ mod tests {
         let page = |table: &[Operation]| operations(table, &record, &deviations, &none, &none);
         assert_ne!(page(OPERATIONS), page(&OPERATIONS[1..]));
         assert_eq!(page(OPERATIONS).matches("\n| `").count(), OPERATIONS.len());
+        assert_eq!(holes(&OPERATIONS[..1], &none, &none).len(), 2);
     }
 
     #[test]

@@ -37,7 +37,9 @@ pub(crate) fn methods(workspace: &Workspace) -> Result<ByOperation> {
         for (variant, method) in sources.iter().flat_map(|source| calls(source)) {
             for (_, operation) in meant.iter().filter(|(one, _)| *one == variant) {
                 let named_for_it = method.ends_with(&format!("::{}", snake_case(operation)));
-                if named_for_it || !all.contains_key(operation) {
+                // What asks again and again is not the method of one request.
+                let stand_in = all.get(operation).is_none_or(|known| known.ends_with("_wait"));
+                if named_for_it || stand_in {
                     all.insert(operation.clone(), method.clone());
                 }
             }
