@@ -64,12 +64,12 @@ mod tests {
     use super::*;
     use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-    fn answer(status: u16, retry_after: Option<&'static str>) -> Result<Answer, Error> {
+    fn answer(status: u16, retry_after: Option<&'static str>) -> Answer {
         let mut headers = HeaderMap::new();
         if let Some(text) = retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static(text));
         }
-        Ok(Answer { status: StatusCode::from_u16(status).unwrap(), headers, body: "{}".into() })
+        Answer { status: StatusCode::from_u16(status).unwrap(), headers, body: "{}".into() }
     }
 
     #[test]
@@ -79,19 +79,19 @@ mod tests {
         let own = Some(Duration::from_millis(500));
         let timeout = || Err(Error::Timeout { after: Duration::from_secs(1) });
         for (repeat, ended, expected) in [
-            (Repeat::Unsafe, answer(429, Some("7")), seconds(7)),
-            (Repeat::Safe, answer(429, None), seconds(15)),
-            (Repeat::Safe, answer(429, Some("61")), None),
-            (Repeat::Safe, answer(503, None), own),
-            (Repeat::Unsafe, answer(503, None), None),
+            (Repeat::Unsafe, Ok(answer(429, Some("7"))), seconds(7)),
+            (Repeat::Safe, Ok(answer(429, None)), seconds(15)),
+            (Repeat::Safe, Ok(answer(429, Some("61"))), None),
+            (Repeat::Safe, Ok(answer(503, None)), own),
+            (Repeat::Unsafe, Ok(answer(503, None)), None),
             (Repeat::Safe, timeout(), own),
             (Repeat::Unsafe, timeout(), None),
-            (Repeat::Safe, answer(404, None), None),
-            (Repeat::Safe, answer(200, None), None),
+            (Repeat::Safe, Ok(answer(404, None)), None),
+            (Repeat::Safe, Ok(answer(200, None)), None),
         ] {
             assert_eq!(retry.wait(1, repeat, &ended), expected, "{repeat:?} {ended:?}");
         }
-        assert_eq!(retry.wait(3, Repeat::Safe, &answer(500, None)), seconds(2));
+        assert_eq!(retry.wait(3, Repeat::Safe, &Ok(answer(500, None))), seconds(2));
     }
 
     #[test]

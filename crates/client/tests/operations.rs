@@ -70,7 +70,7 @@ fn refused<T: std::fmt::Debug>(ended: Result<T, Error>) -> u16 {
 }
 
 fn soon() -> Polling {
-    Polling { first: Duration::from_millis(20), within: Duration::from_secs(60), ..Polling::default() }
+    Polling { first: Duration::from_millis(20), within: Duration::from_mins(1), ..Polling::default() }
 }
 
 #[tokio::test]
