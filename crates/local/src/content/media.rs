@@ -27,7 +27,7 @@ pub(super) fn format(mime: &str) -> Option<&'static str> {
         "video/x-matroska" => "matroska",
         "audio/mpeg" => "mp3",
         "audio/mp4" | "audio/m4a" => "m4a",
-        "audio/ogg" | "video/ogg" | "application/ogg" => "ogg",
+        "audio/ogg" | "audio/opus" | "video/ogg" | "application/ogg" => "ogg",
         "audio/wav" | "audio/x-wav" => "wav",
         "audio/flac" | "audio/x-flac" => "flac",
         _ => return None,

@@ -11,6 +11,7 @@ mod cdn_images;
 mod client;
 mod conformance_rest;
 mod conformance_upload;
+mod content;
 mod conversion;
 mod copies;
 mod crash;
