@@ -83,7 +83,7 @@ impl Naming<'_> {
             let (variable, after) = after.split_once('}').ok_or_else(refused)?;
             key.push_str(before);
             match variable {
-                "default" => key.push_str(&format!("{}/{auto}", self.file)),
+                "default" => key.extend([self.file.to_string().as_str(), "/", auto.as_str()]),
                 "auto_filename" => key.push_str(&auto),
                 "effects" => key.push_str(&effects),
                 "filename" => key.push_str(stem),
