@@ -205,7 +205,8 @@ fn found(directory: &Path) -> Result<Files, TransferError> {
             let kind = entry.file_type().map_err(|source| failed(&path, source))?;
             if name.starts_with('.') {
                 continue;
-            } else if kind.is_dir() {
+            }
+            if kind.is_dir() {
                 left.push(path);
             } else if kind.is_file() {
                 let mime_type = mime_guess::from_path(&path).first_or_octet_stream().to_string();

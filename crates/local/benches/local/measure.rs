@@ -105,7 +105,7 @@ impl Line {
         let started = Instant::now();
         self.socket.write_all(request.as_bytes()).unwrap();
         self.buffer.clear();
-        let mut piece = [0; 64 * 1024];
+        let mut piece = [0; 16 * 1024];
         let mut whole = None;
         while whole.is_none_or(|whole| self.buffer.len() < whole) {
             let count = self.socket.read(&mut piece).unwrap();

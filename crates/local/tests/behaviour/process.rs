@@ -73,7 +73,7 @@ fn the_faults_in_the_help_are_good() {
         updock_local::Fault::parse_list(fault).unwrap();
     }
     let scenario = &help[help.find("[[fault]]").unwrap()..];
-    let scenario: String = scenario.lines().take(5).map(|line| format!("{}\n", line.trim())).collect();
+    let scenario = scenario.lines().take(5).map(str::trim).collect::<Vec<_>>().join("\n");
     assert_eq!(updock_local::Fault::parse_scenario(&scenario).unwrap().len(), 1, "{scenario}");
 }
 
@@ -262,7 +262,8 @@ fn the_guide_for_ci_works_as_written() {
     let program = Path::new(env!("CARGO_BIN_EXE_updock-local")).parent().unwrap();
     let path = format!("{}:{}", text(program), std::env::var("PATH").unwrap());
     // Whatever fails on the way, what was started must not stay.
-    let script = format!("trap 'kill $(cat pid.txt 2>/dev/null) 2>/dev/null || true' EXIT\nset -eu\n{}\n", blocks.join("\n"));
+    let script =
+        format!("trap 'kill $(cat pid.txt 2>/dev/null) 2>/dev/null || true' EXIT\nset -eu\n{}\n", blocks.join("\n"));
     let output =
         Command::new("bash").args(["-c", &script]).current_dir(directory.path()).env("PATH", path).output().unwrap();
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

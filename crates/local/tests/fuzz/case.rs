@@ -92,7 +92,8 @@ impl Case {
         if !has("host") {
             wire.extend_from_slice(b"host: stand-in.test\r\n");
         }
-        if !has("content-length") && !has("transfer-encoding") && !(body.is_empty() && self.method == "GET") {
+        let framed = has("content-length") || has("transfer-encoding") || (body.is_empty() && self.method == "GET");
+        if !framed {
             wire.extend(format!("content-length: {}\r\n", body.len()).into_bytes());
         }
         for (name, value) in headers {

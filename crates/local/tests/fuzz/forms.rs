@@ -99,10 +99,10 @@ pub(crate) fn multipart(rng: &mut Rng) -> Case {
         };
         let mut head = format!("Content-Disposition: {disposition}");
         if !once_in(rng, 6) {
-            head.push_str(&format!("{end}Content-Type: {mime}"));
+            head = format!("{head}{end}Content-Type: {mime}");
         }
         if once_in(rng, 10) {
-            head.push_str(&format!("{end}{}: {}", odd(rng), odd(rng)));
+            head = format!("{head}{end}{}: {}", odd(rng), odd(rng));
         }
         part(head, &content(rng));
     }

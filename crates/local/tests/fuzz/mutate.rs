@@ -16,13 +16,13 @@ pub(crate) fn mutate(rng: &mut Rng, case: &Case, other: &Case) -> Case {
         match rng.u32(..12) {
             0 => case.target = bytes(rng, case.target, &other.target),
             1 => {
-                case.method =
-                    (*rng.choice(["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE"].iter()).unwrap())
-                        .to_owned()
+                let method =
+                    rng.choice(["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE"].iter()).unwrap();
+                (*method).clone_into(&mut case.method);
             }
             2 if !case.headers.is_empty() => _ = case.headers.remove(rng.usize(..case.headers.len())),
             3 if !other.headers.is_empty() => {
-                case.headers.push(other.headers[rng.usize(..other.headers.len())].clone())
+                case.headers.push(other.headers[rng.usize(..other.headers.len())].clone());
             }
             4 => case.body.clone_from(&other.body),
             5 => case.target.clone_from(&other.target),

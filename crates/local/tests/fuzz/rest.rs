@@ -156,10 +156,10 @@ pub(crate) fn conversion(rng: &mut Rng) -> Case {
             let mut path = format!("{host}{file}/{}/", or_odd(rng, kind));
             for _ in 0..rng.usize(..5) {
                 let (name, values) = operations[rng.usize(..operations.len())];
-                path.push_str(&format!("-/{}/", or_odd(rng, name)));
+                path = format!("{path}-/{}/", or_odd(rng, name));
                 let value = some(rng, values);
                 if !value.is_empty() {
-                    path.push_str(&format!("{value}/"));
+                    path = format!("{path}{value}/");
                 }
             }
             if once_in(rng, 5) {

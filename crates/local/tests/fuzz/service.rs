@@ -231,7 +231,7 @@ fn receive(socket: &mut TcpStream, head_only: bool) -> Result<Answer, String> {
     };
     let mut bytes = Vec::new();
     let mut more = |bytes: &mut Vec<u8>| -> Result<usize, String> {
-        let mut buffer = [0; 64 * 1024];
+        let mut buffer = [0; 16 * 1024];
         let count = socket.read(&mut buffer).map_err(told)?;
         bytes.extend_from_slice(&buffer[..count]);
         Ok(count)
