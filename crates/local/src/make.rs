@@ -1,6 +1,6 @@
 //! Files that the stand-in makes by itself: copies, conversions, results of add-ons, derivatives.
 //!
-//! Either at once ([`App::make_file`]), or announced now and filled later ([`App::announce_file`], [`App::fill_file`]).
+//! Each is announced ([`App::announce_file`]) and filled later ([`App::fill_file`]).
 //! Leaves to the caller what kind of file it is, and telling subscribers.
 
 use crate::{
@@ -32,17 +32,6 @@ pub(crate) enum Source {
 }
 
 impl App {
-    /// Makes a file that is whole at once.
-    pub(crate) async fn make_file(&self, new: NewMade, source: Source) -> Result<FileRow, StoreError> {
-        let mut file = blank(new);
-        file.ready_after = self.config.ready_delay;
-        let spool = Spool::new(self.store.blobs.gathering(file.uuid));
-        let file = self.write(file, source, &spool).await?;
-        self.store.add_files(std::slice::from_ref(&file), None).await?;
-        spool.keep();
-        self.known(file.uuid).await
-    }
-
     /// Announces a file whose bytes come later: size 0, nothing found in it.
     pub(crate) async fn announce_file(&self, new: NewMade, making: Making) -> Result<FileRow, StoreError> {
         let file = blank(new);

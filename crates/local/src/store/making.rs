@@ -6,7 +6,6 @@
 
 use super::{Making, NewFile, Store, StoreError};
 use std::fs;
-use updock_types::FileUuid;
 
 impl Store {
     /// Remembers a file whose bytes come later: size 0, nothing found in it.
@@ -48,12 +47,5 @@ impl Store {
         change.commit().await?;
         self.publish(file.uuid);
         Ok(true)
-    }
-
-    /// Announced files that were never made: left by a crash.
-    pub(crate) async fn unmade(&self) -> Result<Vec<FileUuid>, StoreError> {
-        let uuids: Vec<String> =
-            sqlx::query_scalar("SELECT uuid FROM files WHERE provisional <> ''").fetch_all(&self.read).await?;
-        uuids.iter().map(|text| super::uuid(text)).collect()
     }
 }
