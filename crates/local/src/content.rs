@@ -140,7 +140,7 @@ fn describe(exif: &exif::Exif, info: &mut ImageInfo) {
     info.geo_location = latitude.zip(longitude).map(|(latitude, longitude)| GeoLocation { latitude, longitude });
 }
 
-/// How a TIFF codes its pixels. Source: TIFF 6.0, PhotometricInterpretation and SamplesPerPixel.
+/// How a TIFF codes its pixels. Source: TIFF 6.0, `PhotometricInterpretation` and `SamplesPerPixel`.
 fn tiff_mode(exif: &exif::Exif) -> Option<&'static str> {
     let whole = |tag| exif.get_field(tag, In::PRIMARY)?.value.get_uint(0);
     let samples = whole(Tag::SamplesPerPixel).unwrap_or(1);

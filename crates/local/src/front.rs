@@ -104,12 +104,12 @@ fn target(place: &Place, parts: &Parts) -> Target {
         Place::Upload(route) | Place::Rest(route, _) => {
             operation = route.operation(&parts.method).map(|operation| operation.id.as_str());
         }
-        Place::Blob(_) if parts.method == Method::PUT => {
+        Place::Blob if parts.method == Method::PUT => {
             operation = Some("part");
             let mut query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
             part = query.find(|(name, _)| name == "partNumber").and_then(|(_, value)| value.parse().ok());
         }
-        Place::Blob(_) | Place::CdnOther => operation = Some("cdn"),
+        Place::Blob | Place::CdnOther => operation = Some("cdn"),
         Place::RestWithoutSlash(_) | Place::Control | Place::Nowhere => {}
     }
     Target { operation, method: parts.method.to_string(), path: parts.uri.path().to_owned(), part, files: Vec::new() }
@@ -133,11 +133,11 @@ async fn run(app: &App, place: &Place, parts: &Parts, body: Body, effect: &Effec
             }
             response
         }
-        Place::Blob(_) if parts.method == Method::PUT => parts::put(app, parts, body, effect).await,
-        Place::Blob(_) | Place::CdnOther if matches!(parts.method, Method::GET | Method::HEAD) => {
+        Place::Blob if parts.method == Method::PUT => parts::put(app, parts, body, effect).await,
+        Place::Blob | Place::CdnOther if matches!(parts.method, Method::GET | Method::HEAD) => {
             cdn::serve(app, parts).await
         }
-        Place::Blob(_) | Place::CdnOther => empty(StatusCode::METHOD_NOT_ALLOWED),
+        Place::Blob | Place::CdnOther => empty(StatusCode::METHOD_NOT_ALLOWED),
         Place::Control | Place::Nowhere => {
             let page = "<!doctype html>\n<title>Not Found</title>\n<h1>Not Found</h1>\n<p>The requested resource was not found on this server.</p>\n";
             html(StatusCode::NOT_FOUND, page.to_owned())
@@ -160,7 +160,7 @@ fn html(status: StatusCode, page: String) -> Response {
 
 /// The answer that a fault gives in the place of the operation's own.
 fn fault_answer(app: &App, place: &Place, parts: &Parts, effect: &Effect) -> Option<Response> {
-    let mut response = if effect.expired && matches!(place, Place::Blob(_)) {
+    let mut response = if effect.expired && matches!(place, Place::Blob) {
         parts::refuse(&storage_trouble(StatusCode::FORBIDDEN))
     } else if let Some(name) = &effect.error {
         let key = app.config.public_key.as_str();
@@ -180,7 +180,7 @@ fn fault_answer(app: &App, place: &Place, parts: &Parts, effect: &Effect) -> Opt
                 upload::refuse(parts, &ErrorCode::RequestThrottledError.error(&[]))
             }
             (Place::Rest(..), StatusCode::TOO_MANY_REQUESTS, None) => rest::throttled(effect.retry_after.unwrap_or(1)),
-            (Place::Blob(_), _, None) if parts.method == Method::PUT => parts::refuse(&storage_trouble(status)),
+            (Place::Blob, _, None) if parts.method == Method::PUT => parts::refuse(&storage_trouble(status)),
             _ => {
                 let reason = status.canonical_reason().unwrap_or("Error");
                 let title = format!("{} {reason}", status.as_u16());

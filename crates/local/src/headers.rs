@@ -36,7 +36,7 @@ pub(crate) fn dress(place: &Place, parts: &Parts, response: &mut Response) {
             rest(headers);
         }
         Place::RestWithoutSlash(_) => rest(headers),
-        Place::Blob(_) | Place::CdnOther => {
+        Place::Blob | Place::CdnOther => {
             let exposed = "ETag, Content-Length, Content-Range, Accept-Ranges, Retry-After";
             cross_origin(headers, parts, "GET, HEAD, PUT, OPTIONS", "Content-Type, Range", exposed);
             set(headers, "x-content-type-options", "nosniff");

@@ -178,15 +178,16 @@ impl Picture {
     }
 
     /// The bytes of a file.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "what a caller wants of a file will grow")]
     pub(crate) fn encode(&self, encoding: &Encoding) -> Result<Vec<u8>, PictureError> {
         match encoding.format {
-            Format::Jpeg => self.jpeg(encoding),
+            Format::Jpeg => self.jpeg(*encoding),
             Format::Png => self.png(),
             Format::WebP => self.webp(encoding.quality),
         }
     }
 
-    fn jpeg(&self, encoding: &Encoding) -> Result<Vec<u8>, PictureError> {
+    fn jpeg(&self, encoding: Encoding) -> Result<Vec<u8>, PictureError> {
         let size = (self.image.width(), self.image.height());
         let impossible = PictureError::Dimensions { width: size.0, height: size.1, format: "JPEG" };
         let (Ok(width), Ok(height)) = (u16::try_from(size.0), u16::try_from(size.1)) else { return Err(impossible) };

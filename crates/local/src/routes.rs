@@ -3,7 +3,7 @@
 
 use crate::cdn;
 use std::sync::LazyLock;
-use updock_types::{Api, FileUuid, Method, OPERATIONS, Operation};
+use updock_types::{Api, Method, OPERATIONS, Operation};
 
 /// A path of the table and all operations on it.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ pub(crate) enum Place {
     /// A path of the REST API without its final slash; this is the right one.
     RestWithoutSlash(String),
     /// `/<uuid>/` or `/<uuid>/<name>`: an original for GET, a part for PUT.
-    Blob(FileUuid),
+    Blob,
     /// CDN operations, group pages.
     CdnOther,
     Nowhere,
@@ -104,8 +104,8 @@ pub(crate) fn find(path: &str) -> Place {
     if path.starts_with("/_local/") || path == "/_local" {
         return Place::Control;
     }
-    if let Some((file, rest)) = cdn::path(path) {
-        return if rest.contains('/') { Place::CdnOther } else { Place::Blob(file) };
+    if let Some((_, rest)) = cdn::path(path) {
+        return if rest.contains('/') { Place::CdnOther } else { Place::Blob };
     }
     if path.split('/').nth(1).is_some_and(|first| first.contains('~')) {
         return Place::CdnOther;
@@ -163,7 +163,7 @@ mod tests {
             assert!(matches!(find(path), Place::Nowhere), "{path} leads to {:?}", find(path));
         }
         for path in ["/17be4678-dab7-4bc7-8753-28914a22960a", "/17be4678-dab7-4bc7-8753-28914a22960a/cat.jpg"] {
-            assert!(matches!(find(path), Place::Blob(_)), "{path}");
+            assert!(matches!(find(path), Place::Blob), "{path}");
         }
         assert!(matches!(find("/17be4678-dab7-4bc7-8753-28914a22960a/-/preview/"), Place::CdnOther));
         assert!(matches!(find("/17be4678-dab7-4bc7-8753-28914a22960a~2/"), Place::CdnOther));

@@ -20,7 +20,7 @@ pub(crate) async fn files(app: &App, place: &Place, parts: &Parts, body: &mut Wa
     text.extend_from_slice(parts.uri.query().unwrap_or_default().as_bytes());
     text.push(b' ');
     // The bytes of a part are not text about it.
-    let part = matches!(place, Place::Blob(_));
+    let part = matches!(place, Place::Blob);
     if !part && !matches!(parts.method, Method::GET | Method::HEAD) {
         text.extend(body.peek(LOOKED_AT, PATIENCE).await);
     }

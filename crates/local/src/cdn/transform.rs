@@ -57,11 +57,11 @@ impl Output {
     }
 
     /// Does the answer depend on what the client accepts?
-    pub(super) fn varies(&self) -> bool {
+    pub(super) fn varies(self) -> bool {
         self.format == FormatChoice::Auto
     }
 
-    fn encoding(&self, picture: &Picture, webp: bool) -> Encoding {
+    fn encoding(self, picture: &Picture, webp: bool) -> Encoding {
         let plain = |transparent| if transparent { Format::Png } else { Format::Jpeg };
         let format = match self.format {
             FormatChoice::Jpeg => Format::Jpeg,
@@ -150,9 +150,9 @@ pub(super) fn apply(picture: &mut Picture, operations: &[Operation]) -> Result<(
             Operation::Mirror => picture.image = picture.image.fliph(),
             Operation::Grayscale => picture.image = picture.image.grayscale(),
             Operation::Invert => picture.image.invert(),
-            Operation::Blur(0) => {}
-            Operation::Blur(strength) => picture.image = picture.image.fast_blur(f32::from(strength) / 10.0),
-            Operation::Format(_)
+            Operation::Blur(strength @ 1..) => picture.image = picture.image.fast_blur(f32::from(strength) / 10.0),
+            Operation::Blur(0)
+            | Operation::Format(_)
             | Operation::Quality(_)
             | Operation::Progressive(_)
             | Operation::Autorotate(_)
@@ -261,12 +261,13 @@ fn cut(picture: &mut Picture, frame: (u32, u32), at: Alignment, fill: Fill) -> R
     Ok(())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` gives it away")]
 fn damaged(error: image::ImageError) -> PictureError {
     PictureError::Damaged(error.to_string())
 }
 
 /// The colours that cover most of a picture, most of all first.
-pub(super) fn main_colours(mut picture: Picture, count: usize) -> Result<Vec<[u8; 3]>, TransformError> {
+pub(super) fn main_colours(picture: &mut Picture, count: usize) -> Result<Vec<[u8; 3]>, TransformError> {
     /// Sixteen steps a channel tell colours apart that a person would.
     const STEPS: usize = 16;
     picture.fit(128, 128)?;

@@ -105,7 +105,7 @@ impl Workshop {
         self.work(row.size, move || {
             let mut picture = open(&blobs, file)?;
             transform::apply(&mut picture, &operations)?;
-            transform::main_colours(picture, count.into())
+            transform::main_colours(&mut picture, count.into())
         })
         .await
     }

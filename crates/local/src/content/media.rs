@@ -8,7 +8,7 @@ use std::{
 use symphonia::core::{
     codecs::{CodecParameters, audio::well_known as sound, video::well_known as pictures},
     formats::{FormatOptions, FormatReader, Track, probe::Hint},
-    io::MediaSourceStream,
+    io::{MediaSourceStream, MediaSourceStreamOptions},
     meta::MetadataOptions,
 };
 use updock_types::{AudioStream, VideoInfo, VideoStream};
@@ -41,7 +41,7 @@ pub(super) fn look(file: File, format: &'static str, size: u64) -> Option<VideoI
 }
 
 fn read(file: File, format: &'static str, size: u64) -> Option<VideoInfo> {
-    let stream = MediaSourceStream::new(Box::new(file), Default::default());
+    let stream = MediaSourceStream::new(Box::new(file), MediaSourceStreamOptions::default());
     let (options, metadata) = (FormatOptions::default(), MetadataOptions::default());
     let mut reader = symphonia::default::get_probe().probe(&Hint::new(), stream, options, metadata).ok()?;
     let whole = reader.media_info();

@@ -2,7 +2,7 @@ use super::*;
 use image::{Rgba, RgbaImage};
 
 fn gradient(width: u32, height: u32) -> DynamicImage {
-    RgbImage::from_fn(width, height, |x, y| image::Rgb([(x % 256) as u8, (y % 256) as u8, 128])).into()
+    RgbImage::from_fn(width, height, |x, y| image::Rgb([x.to_le_bytes()[0], y.to_le_bytes()[0], 128])).into()
 }
 
 fn decode(bytes: &[u8]) -> Result<Picture, PictureError> {

@@ -107,7 +107,8 @@ fn the_format_follows_the_path_the_client_and_the_transparency() {
 
 #[test]
 fn quality_is_what_bytes_follow() {
-    let noise = RgbImage::from_fn(300, 300, |x, y| Rgb([((x * 7) ^ (y * 13)) as u8, (x * y) as u8, (x + y) as u8]));
+    let noise =
+        RgbImage::from_fn(300, 300, |x, y| Rgb([(x * 7) ^ (y * 13), x * y, x + y].map(|value| value.to_le_bytes()[0])));
     let bytes = |format: &str, quality: &str| {
         let operations = Request::parse(&format!("-/format/{format}/-/quality/{quality}/")).unwrap().operations;
         run(Picture::of(noise.clone().into()), &operations, false).unwrap().1.len()
@@ -137,10 +138,10 @@ fn results_have_a_largest_size() {
 
 #[test]
 fn the_main_colours_come_by_share() {
-    assert_eq!(main_colours(sample(100, 100), 2).unwrap(), [[0, 0, 255], [255, 0, 0]]);
+    assert_eq!(main_colours(&mut sample(100, 100), 2).unwrap(), [[0, 0, 255], [255, 0, 0]]);
     assert_eq!(
-        main_colours(sample(100, 100), 16).unwrap().len().min(4),
-        main_colours(sample(100, 100), 4).unwrap().len()
+        main_colours(&mut sample(100, 100), 16).unwrap().len().min(4),
+        main_colours(&mut sample(100, 100), 4).unwrap().len()
     );
 }
 
