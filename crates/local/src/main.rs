@@ -2,10 +2,11 @@
 #![forbid(unsafe_code)]
 
 use bytes::Bytes;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Arg, Args, Parser, Subcommand, ValueEnum, builder::TypedValueParser, error::ErrorKind};
 use http_body_util::Empty;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use std::{
+    ffi::OsStr,
     io::Write,
     net::{IpAddr, SocketAddr},
     num::NonZeroU32,
@@ -129,7 +130,7 @@ struct Serve {
     #[arg(long, value_name = "KEY", env = "UPLOADCARE_PUBLIC_KEY", default_value = "demopublickey")]
     public_key: PublicKey,
     /// A secret key of the project; may be given several times. Better in the environment than on the command line
-    #[arg(long, value_name = "KEY", env = "UPLOADCARE_SECRET_KEY", hide_env_values = true, value_parser = SecretKey::parse, default_value = "demosecretkey")]
+    #[arg(long, value_name = "KEY", env = "UPLOADCARE_SECRET_KEY", hide_env_values = true, value_parser = Unechoed(|text| SecretKey::parse(text).map_err(|error| error.to_string())), default_value = "demosecretkey")]
     secret_key: Vec<SecretKey>,
     /// Must uploads bring a signature or a token?
     #[arg(long, value_enum, default_value = "off")]
@@ -176,7 +177,7 @@ struct Serve {
     #[arg(long, value_enum, default_value = "good")]
     standing: StandingArg,
     /// A storage that copies go out to; may be given several times. With an S3 key better in the environment
-    #[arg(long, value_name = "NAME=DIR or NAME=s3+URL", env = "UPDOCK_LOCAL_REMOTE_STORAGE", hide_env_values = true, value_parser = RemoteStorage::parse)]
+    #[arg(long, value_name = "NAME=DIR or NAME=s3+URL", env = "UPDOCK_LOCAL_REMOTE_STORAGE", hide_env_values = true, value_parser = Unechoed(|text| RemoteStorage::parse(text).map_err(|error| error.to_string())))]
     remote_storage: Vec<RemoteStorage>,
     /// May Uploadcare.Simple come over plain HTTP? The real service refuses it
     #[arg(long, value_enum, default_value = "on")]
@@ -238,6 +239,23 @@ impl From<StandingArg> for Standing {
 enum Switch {
     On,
     Off,
+}
+
+/// Reads a value that holds a secret: unlike clap's own parsers, a refusal does not repeat the value.
+#[derive(Clone, Copy)]
+struct Unechoed<T>(fn(&str) -> Result<T, String>);
+
+impl<T: Clone + Send + Sync + 'static> TypedValueParser for Unechoed<T> {
+    type Value = T;
+
+    fn parse_ref(&self, command: &clap::Command, arg: Option<&Arg>, value: &OsStr) -> Result<T, clap::Error> {
+        let read = value.to_str().ok_or_else(|| "it is not UTF-8".to_owned()).and_then(self.0);
+        read.map_err(|why| {
+            let name = arg.map(ToString::to_string).unwrap_or_default();
+            let sentence = format!("the value of '{name}' cannot be taken (it is not shown here): {why}\n");
+            clap::Error::raw(ErrorKind::ValueValidation, sentence).with_cmd(command)
+        })
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

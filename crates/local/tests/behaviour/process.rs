@@ -48,6 +48,12 @@ fn refused(args: &[&str]) -> String {
 }
 
 #[test]
+fn a_refusal_does_not_repeat_a_secret() {
+    let why = refused(&["serve", "--in-memory", "--remote-storage", "archive=s3+https:key:c4n4ry@host"]);
+    assert!(why.contains("--remote-storage") && !why.contains("c4n4ry"), "{why}");
+}
+
+#[test]
 fn its_help_shows_what_to_type() {
     let help = said(&["--help"]);
     for line in
