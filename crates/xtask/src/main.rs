@@ -22,6 +22,7 @@ mod runner;
 mod samples;
 mod serve;
 mod setup;
+mod simulate;
 mod size;
 mod stack;
 mod test;
@@ -101,6 +102,8 @@ enum Task {
     Fuzz(fuzz::Options),
     /// Kill the stand-in under load, again and again, and look for what it lost
     Crash(crash::Options),
+    /// Hold the engine to its promises on random schedules of faults, commands and links
+    Simulate(simulate::Options),
     /// Format all Rust
     Fmt {
         /// Only say whether it is formatted
@@ -157,6 +160,7 @@ fn run(task: &Task) -> Result<()> {
         Task::Bench { what: Measured::Local, .. } => bench_local::run(&workspace),
         Task::Fuzz(options) => fuzz::run(&workspace, options),
         Task::Crash(options) => crash::run(&workspace, options),
+        Task::Simulate(options) => simulate::run(&workspace, options),
         Task::Fmt { check } => test::fmt(&workspace, *check),
         Task::Lint => test::lint(&workspace),
         Task::WasmTestRunner { args } => runner::run(args),
