@@ -5,8 +5,9 @@
 //! has a row, and [`Blobs::sweep`] publishes it at the next start; whatever has no row there was never acknowledged.
 //! So nothing half-stored is ever visible, and start-up looks only at `incoming/`, however many files are stored.
 //!
-//! Bytes are handed to blocking threads in batches of [`BATCH`], at most two at a time for each upload: memory does
-//! not grow with a file's size, and a slow client holds no thread.
+//! Bytes are handed to blocking threads in batches of [`BATCH`], at most two at a time for each upload, smaller ones
+//! when many uploads share [`GATHERED`]: memory grows neither with a file's size nor with the crowd, and a slow client
+//! holds no thread.
 
 use bytes::Bytes;
 use md5::{Digest, Md5};
@@ -15,13 +16,26 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, IoSlice, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::{
+    sync::Semaphore,
+    task::{JoinHandle, spawn_blocking},
+};
 use updock_types::FileUuid;
 
 /// Bytes gathered before they are hashed and written: large enough that the hand-over to a thread costs nothing.
 const BATCH: usize = 256 * 1024;
+/// The batches of all uploads together aim to stay below this, down to [`LEAST_BATCH`] each.
+const GATHERED: usize = 8 * 1024 * 1024;
+const LEAST_BATCH: usize = 32 * 1024;
+/// Uploads that are taking bytes.
+static SINKS: AtomicUsize = AtomicUsize::new(0);
+/// Batches being written at once: more threads than this would only wait for the disk.
+static WRITERS: Semaphore = Semaphore::const_new(16);
 
 const REMADE: &str = ".remade";
 
@@ -221,6 +235,7 @@ impl Sink {
 
     fn new(file: File, held: Option<Arc<dyn Send + Sync>>) -> Self {
         let writer = Writer { file, md5: Md5::new(), size: 0, limit: u64::MAX, room: u64::MAX, _held: held };
+        SINKS.fetch_add(1, Ordering::Relaxed);
         Self { writer: Writing::Idle(Box::new(writer)), batch: Vec::new(), batched: 0 }
     }
 
@@ -244,14 +259,17 @@ impl Sink {
     pub(crate) async fn push(&mut self, bytes: Bytes) -> io::Result<()> {
         self.batched += bytes.len();
         self.batch.push(bytes);
-        if self.batched >= BATCH { self.flush().await } else { Ok(()) }
+        let share = GATHERED / SINKS.load(Ordering::Relaxed).max(1);
+        if self.batched >= share.clamp(LEAST_BATCH, BATCH) { self.flush().await } else { Ok(()) }
     }
 
     async fn flush(&mut self) -> io::Result<()> {
         let mut writer = self.settle().await?;
         let batch = std::mem::take(&mut self.batch);
         self.batched = 0;
+        let turn = WRITERS.acquire().await.map_err(io::Error::other)?;
         self.writer = Writing::Busy(spawn_blocking(move || {
+            let _turn = turn;
             writer.write(&batch)?;
             Ok(writer)
         }));
@@ -273,6 +291,12 @@ impl Sink {
         let written = Written { size: writer.size, md5: writer.md5.clone().finalize().into() };
         self.writer = Writing::Idle(writer);
         Ok(written)
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        SINKS.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
