@@ -20,6 +20,7 @@ mod serve;
 mod signer;
 mod upstream;
 
+pub use operation::FRONTED;
 pub use problem::Fault;
 pub use serve::{Limits, serve};
 pub use signer::{Signer, SignerBuilder};
