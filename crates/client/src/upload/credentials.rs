@@ -2,9 +2,9 @@
 
 use crate::client::now;
 use updock_sign::{Limits, Restrictions, ScopeItem, SecretKey, TokenClaims, Uploads, mint_token, upload_signature};
-use updock_types::PublicKey;
 use updock_types::policy::UploadPolicy;
 use updock_types::signer::{Credential, IssuedCredential};
+use updock_types::{FileUuid, PublicKey};
 
 /// Life of what is made here, seconds. Long enough for a slow start, short enough to be worth little if it leaks.
 const LIFE: u64 = 3600;
@@ -43,7 +43,8 @@ impl Credentials {
                 let restrictions =
                     Restrictions { scope: Some(scope), limits: Some(Limits { operations: Some(operations) }) };
                 let uc = Some(Uploads { restrictions });
-                let claims = TokenClaims { exp: expires_at, iat: server_time, iss: None, jti: None, sub: None, uc };
+                let jti = Some(unique());
+                let claims = TokenClaims { exp: expires_at, iat: server_time, iss: None, jti, sub: None, uc };
                 (Credential::Jwt { token: mint_token(secret, &claims) }, Some(operations))
             }
             Self::Signature(secret) => {
@@ -55,6 +56,14 @@ impl Credentials {
         let (public_key, policy) = (public_key.clone(), UploadPolicy::default());
         Some(IssuedCredential { credential, public_key, expires_at, server_time, operations, policy })
     }
+}
+
+/// Sets two tokens of the same second apart: the service counts the operations of each.
+fn unique() -> String {
+    let mut bytes = [0; 16];
+    // Without chance the token is as good as before, but for a twin made in the same second.
+    let _ = getrandom::fill(&mut bytes);
+    FileUuid::from_random_bytes(bytes).to_string()
 }
 
 #[cfg(test)]
@@ -73,6 +82,8 @@ mod tests {
         assert_eq!(verified.operations(), Some(3));
         assert!(verified.opens("/multipart/start/") && !verified.opens("/from_url/"));
         assert!(!format!("{credentials:?} {issued:?}").contains("demosecretkey"));
+        let twin = credentials.issue(&key, 3, &["/base/", "/multipart/*"]);
+        assert_ne!(twin.unwrap().credential, issued.credential);
         assert!(Credentials::None.issue(&key, 1, &[]).is_none());
     }
 }
