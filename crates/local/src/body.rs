@@ -1,15 +1,37 @@
-//! A request's body, read frame by frame, with patience that ends.
+//! Bodies: a request's, read frame by frame with patience that ends, and one that is read from a file as it is sent.
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
-use futures_util::stream::Stream;
+use futures_util::stream::{self, Stream};
 use http_body_util::BodyExt;
 use std::{
+    fs::File,
+    io::{self, Read},
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 use tokio::time::timeout;
+
+/// Bytes read from disk at a time.
+const CHUNK: usize = 256 * 1024;
+
+/// The next `size` bytes of a file, read on blocking threads as they are wanted.
+pub(crate) fn of_file(blob: File, size: u64) -> Body {
+    Body::from_stream(stream::try_unfold((blob, size), |(mut blob, left)| async move {
+        if left == 0 {
+            return Ok::<_, io::Error>(None);
+        }
+        let read = move || -> io::Result<(Bytes, File)> {
+            let mut bytes = vec![0; usize::try_from(left).unwrap_or(CHUNK).min(CHUNK)];
+            blob.read_exact(&mut bytes)?;
+            Ok((bytes.into(), blob))
+        };
+        let (bytes, blob) = tokio::task::spawn_blocking(read).await.map_err(io::Error::other)??;
+        let left = left - bytes.len() as u64;
+        Ok(Some((bytes, (blob, left))))
+    }))
+}
 
 /// Why a body could not be read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -101,7 +123,7 @@ impl BodyReader {
         &'a mut self,
         hoard: &'a Hoard,
     ) -> impl Stream<Item = Result<Bytes, BodyError>> + Send + 'a {
-        let inner = futures_util::stream::unfold(self, |reader| async move {
+        let inner = stream::unfold(self, |reader| async move {
             let item = reader.next().await.transpose()?;
             Some((item, reader))
         });

@@ -2,10 +2,9 @@
 //!
 //! An object that is there already is left as it is. Leaves naming objects to the caller ([`crate::rest`]).
 
-use crate::store::Blobs;
+use crate::{body, store::Blobs};
 use axum::body::Body;
 use bytes::Bytes;
-use futures_util::stream;
 use http::{HeaderValue, Request, StatusCode, header};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
@@ -15,8 +14,8 @@ use hyper_util::{
 use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
 use secrecy::{ExposeSecret, SecretString};
 use std::{
-    fs::{self, File},
-    io::{self, Read, Write},
+    fs,
+    io::{self, Write},
     path::{Path, PathBuf},
     sync::LazyLock,
     time::Duration,
@@ -201,8 +200,6 @@ static HTTP: LazyLock<Http> = LazyLock::new(|| {
 
 /// How long a signed address is good for.
 const SIGNED_FOR: Duration = Duration::from_mins(15);
-/// Bytes read from disk at a time.
-const CHUNK: usize = 256 * 1024;
 
 impl S3Bucket {
     async fn put(&self, object: Object<'_>) -> Result<bool, RemoteError> {
@@ -234,28 +231,12 @@ impl S3Bucket {
             request = request.header("x-amz-acl", "public-read");
         }
         let body = match object.content {
-            Content::Blob(blobs, file, size) => body(blobs.read(file)?, size),
+            Content::Blob(blobs, file, size) => body::of_file(blobs.read(file)?, size),
             Content::Bytes(bytes) => bytes.into(),
         };
         let status = HTTP.request(request.body(body).map_err(|_| RemoteError::Bucket)?).await?.status();
         if status.is_success() { Ok(true) } else { Err(RemoteError::Refused(status)) }
     }
-}
-
-fn body(blob: File, size: u64) -> Body {
-    Body::from_stream(stream::try_unfold((blob, size), |(mut blob, left)| async move {
-        if left == 0 {
-            return Ok::<_, io::Error>(None);
-        }
-        let read = move || -> io::Result<(Bytes, File)> {
-            let mut bytes = vec![0; usize::try_from(left).unwrap_or(CHUNK).min(CHUNK)];
-            blob.read_exact(&mut bytes)?;
-            Ok((bytes.into(), blob))
-        };
-        let (bytes, blob) = tokio::task::spawn_blocking(read).await.map_err(io::Error::other)??;
-        let left = left - bytes.len() as u64;
-        Ok(Some((bytes, (blob, left))))
-    }))
 }
 
 #[cfg(test)]

@@ -3,19 +3,15 @@
 use super::answer::{self, Wanted, set};
 use crate::{
     app::App,
+    body,
     store::{FileRow, StoreError},
 };
 use axum::{body::Body, response::Response};
-use bytes::Bytes;
-use futures_util::stream;
 use http::{Method, StatusCode, header, request::Parts};
 use std::{
     fs::File,
-    io::{self, Read, Seek, SeekFrom},
+    io::{self, Seek, SeekFrom},
 };
-
-/// Bytes read from disk at a time.
-const CHUNK: usize = 256 * 1024;
 
 /// The original of a file, under the name that the path gives it; shown or saved as the path says, or else images
 /// shown and everything else saved, as the service does.
@@ -46,7 +42,7 @@ pub(super) async fn serve(
             Ok(blob)
         };
         let blob = tokio::task::spawn_blocking(open).await.map_err(io::Error::other)??;
-        stream_out(blob, range.end - range.start)
+        body::of_file(blob, range.end - range.start)
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;
@@ -74,20 +70,4 @@ fn describe(response: &mut Response, row: &FileRow, etag: &str) {
     if row.placeholder {
         set(response, http::HeaderName::from_static("x-updock-placeholder"), "1");
     }
-}
-
-fn stream_out(blob: File, size: u64) -> Body {
-    Body::from_stream(stream::try_unfold((blob, size), |(mut blob, left)| async move {
-        if left == 0 {
-            return Ok::<_, io::Error>(None);
-        }
-        let read = move || -> io::Result<(Bytes, File)> {
-            let mut bytes = vec![0; usize::try_from(left).unwrap_or(CHUNK).min(CHUNK)];
-            blob.read_exact(&mut bytes)?;
-            Ok((bytes.into(), blob))
-        };
-        let (bytes, blob) = tokio::task::spawn_blocking(read).await.map_err(io::Error::other)??;
-        let left = left - bytes.len() as u64;
-        Ok(Some((bytes, (blob, left))))
-    }))
 }
