@@ -10,6 +10,7 @@ use crate::{
     signer::{Confirmed, Credential, IssuedCredential},
     upload::MultipartStarted,
 };
+use serde_json::Value;
 
 /// A JSON document that can be asked for single values by path. Nothing is guessed: a value of another type is absent.
 pub trait Fields {
@@ -131,41 +132,40 @@ pub fn problem(fields: &dyn Fields) -> (String, String) {
     (fields.text(&["type"]).unwrap_or_default(), fields.text(&["detail"]).unwrap_or_default())
 }
 
+/// For native code and tests; the browser reads with its own parser.
+impl Fields for Value {
+    fn text(&self, path: &[&str]) -> Option<String> {
+        at(self, path)?.as_str().map(str::to_owned)
+    }
+
+    fn number(&self, path: &[&str]) -> Option<f64> {
+        at(self, path)?.as_f64()
+    }
+
+    fn flag(&self, path: &[&str]) -> Option<bool> {
+        at(self, path)?.as_bool()
+    }
+
+    fn texts(&self, path: &[&str]) -> Option<Vec<String>> {
+        at(self, path)?.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+    }
+}
+
+fn at<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
+    path.iter().try_fold(value, |value, key| value.get(key))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::upload::UploadedFile;
-    use serde_json::Value;
-
-    struct Json(Value);
-
-    impl Json {
-        fn at(&self, path: &[&str]) -> Option<&Value> {
-            path.iter().try_fold(&self.0, |value, key| value.get(key))
-        }
-    }
-
-    impl Fields for Json {
-        fn text(&self, path: &[&str]) -> Option<String> {
-            self.at(path)?.as_str().map(str::to_owned)
-        }
-        fn number(&self, path: &[&str]) -> Option<f64> {
-            self.at(path)?.as_f64()
-        }
-        fn flag(&self, path: &[&str]) -> Option<bool> {
-            self.at(path)?.as_bool()
-        }
-        fn texts(&self, path: &[&str]) -> Option<Vec<String>> {
-            self.at(path)?.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
-        }
-    }
 
     const INFO: &str = r#"{"size":1290,"total":1290,"done":1290,"uuid":"94601461-1c80-4004-8884-a41530f5df36","file_id":"94601461-1c80-4004-8884-a41530f5df36","original_filename":"kitten.jpeg","is_image":true,"is_stored":true,"image_info":{"dpi":[96,96],"width":50,"format":"JPEG","height":50,"sequence":false,"color_mode":"RGB","orientation":null,"geo_location":null,"datetime_original":null},"video_info":null,"content_info":{"mime":{"mime":"image/jpeg","type":"image","subtype":"jpeg"},"image":{"dpi":[96,96],"width":50,"format":"JPEG","height":50,"sequence":false,"color_mode":"RGB","orientation":null,"geo_location":null,"datetime_original":null}},"is_ready":true,"filename":"kitten.jpeg","mime_type":"application/octet-stream","metadata":{}}"#;
 
     #[test]
     fn both_readers_see_the_same_file() {
         let whole: UploadedFile = serde_json::from_str(INFO).unwrap();
-        let part = file_facts(&Json(serde_json::from_str(INFO).unwrap())).unwrap();
+        let part = file_facts(&serde_json::from_str::<Value>(INFO).unwrap()).unwrap();
         assert_eq!(
             (whole.uuid, whole.size, whole.is_ready, whole.is_stored),
             (part.uuid, part.size, part.is_ready, part.is_stored)
@@ -180,7 +180,7 @@ mod tests {
             r#"{"kind":"signature","signature":"00","expire":20,"public_key":"demopublickey","expires_at":20,"server_time":10,"policy":{}}"#,
         ] {
             let whole: IssuedCredential = serde_json::from_str(text).unwrap();
-            assert_eq!(issued_credential(&Json(serde_json::from_str(text).unwrap())).unwrap(), whole);
+            assert_eq!(issued_credential(&serde_json::from_str::<Value>(text).unwrap()).unwrap(), whole);
         }
     }
 
@@ -189,10 +189,10 @@ mod tests {
         let text =
             r#"{"uuid":"94601461-1c80-4004-8884-a41530f5df36","size":5,"mime_type":"a/b","stored":true,"receipt":"r"}"#;
         let whole: Confirmed = serde_json::from_str(text).unwrap();
-        assert_eq!(confirmed(&Json(serde_json::from_str(text).unwrap())).unwrap(), whole);
+        assert_eq!(confirmed(&serde_json::from_str::<Value>(text).unwrap()).unwrap(), whole);
         let text = r#"{"uuid":"94601461-1c80-4004-8884-a41530f5df36","parts":["http://a/1","http://a/2"]}"#;
         let whole: MultipartStarted = serde_json::from_str(text).unwrap();
-        assert_eq!(multipart_started(&Json(serde_json::from_str(text).unwrap())).unwrap(), whole);
+        assert_eq!(multipart_started(&serde_json::from_str::<Value>(text).unwrap()).unwrap(), whole);
     }
 
     #[test]
@@ -207,7 +207,7 @@ mod tests {
             r#"{"size":1e300}"#,
             r#"{"parts":[1]}"#,
         ] {
-            let json = Json(serde_json::from_str(text).unwrap());
+            let json: Value = serde_json::from_str(text).unwrap();
             assert_eq!(upload_error(&json), None, "{text}");
             assert_eq!(file_facts(&json), None, "{text}");
             assert_eq!(multipart_started(&json), None, "{text}");

@@ -6,7 +6,6 @@
 use super::call::FileOptions;
 use super::calls::bearer;
 use super::form::multipart;
-use super::json::Json;
 use super::outcome::{Outcome, UploadError, Uploaded};
 use super::source::{Source, Stock};
 use super::{Credentials, Uploader};
@@ -397,7 +396,7 @@ impl Exchange {
         if self.stocks.iter().any(|(_, stock)| stock.check().is_err()) {
             return Answer::Unreadable;
         }
-        let json = serde_json::from_slice(&body.to_bytes()).ok().map(Json);
+        let json: Option<serde_json::Value> = serde_json::from_slice(&body.to_bytes()).ok();
         let wait = wait(&head.headers);
         let reply = Reply {
             status: head.status.as_u16(),

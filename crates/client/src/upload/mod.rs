@@ -8,7 +8,6 @@ mod calls;
 mod credentials;
 mod driver;
 mod form;
-mod json;
 mod outcome;
 mod source;
 

@@ -1,7 +1,7 @@
 //! What `POST /files/search/` is asked and answers. Source: REST API v0.7, File search.
 
 use super::File;
-use crate::{FileUuid, Timestamp};
+use crate::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -131,12 +131,4 @@ pub struct Highlight {
     pub detected_mime_type: Vec<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
-}
-
-impl Search {
-    /// Exactly these files.
-    pub fn files(files: &[FileUuid]) -> Self {
-        let uuids = files.iter().map(ToString::to_string).collect();
-        Self { exact: BTreeMap::from([("uuid".to_owned(), uuids)]), ..Self::default() }
-    }
 }
