@@ -1,6 +1,8 @@
 //! One file: where it is on its way, and the row that shows it.
 
-use crate::{Cause, Failure, FileKey, Millis, RequestId, Row, RowState, WaitReason, judge::Asked, parts::Parts};
+use crate::{
+    Cause, Failure, FileKey, Millis, RequestId, Row, RowState, WaitReason, backoff, judge::Asked, parts::Parts,
+};
 use std::sync::Arc;
 use updock_types::{FileUuid, policy::Refusal};
 
@@ -130,6 +132,16 @@ impl Work {
         if let Step::Parts(parts) = &mut self.step {
             parts.forgive();
         }
+    }
+
+    /// Another attempt of the same step at `at`, unless there were enough.
+    pub(crate) fn try_again(&mut self, at: Millis, cause: Cause) -> Result<(), Failure> {
+        self.failed += 1;
+        if self.failed >= backoff::MAX_ATTEMPTS {
+            return Err(Failure::GaveUp(cause));
+        }
+        self.hold = Some(Hold { until: at, why: HoldReason::Failed(cause) });
+        Ok(())
     }
 
     /// Does the next request carry a credential?

@@ -1,0 +1,113 @@
+//! What people ask for.
+
+use super::Engine;
+use crate::{
+    Action, Command, Failure, FileKey, Millis, RowState, Which,
+    file::{File, Inspecting, Phase, Step, Work},
+};
+
+impl Engine {
+    pub(super) fn command(&mut self, now: Millis, command: Command) {
+        let (Command::Start(which)
+        | Command::Pause(which)
+        | Command::Resume(which)
+        | Command::Retry(which)
+        | Command::Cancel(which)
+        | Command::Remove(which)) = command;
+        let keys = match which {
+            Which::One(key) => vec![key],
+            Which::All => self.order.clone(),
+        };
+        for key in &keys {
+            self.command_one(now, command, *key);
+        }
+        if matches!(command, Command::Remove(_)) {
+            let files = &self.files;
+            self.order.retain(|key| files.get(key.0 as usize).is_some_and(Option::is_some));
+        }
+    }
+
+    pub(super) fn command_one(&mut self, now: Millis, command: Command, key: FileKey) {
+        let Some(size) = self.file(key).map(|file| file.size) else { return };
+        let first = self.first_work(size);
+        let Some(file) = self.file_mut(key) else { return };
+        match (command, &file.phase) {
+            (Command::Start(_), Phase::Ready) => {
+                file.phase = Phase::Queued(first);
+                self.queue.push_back(key);
+            }
+            (Command::Pause(_), Phase::Queued(_) | Phase::Active(_)) => {
+                self.call_back(now, key);
+                self.rephase(key, &mut Phase::Paused);
+            }
+            (Command::Resume(_), Phase::Paused(_)) => {
+                self.rephase(key, &mut Phase::Queued);
+                self.queue.push_front(key);
+            }
+            (Command::Retry(_), Phase::Failed(failure, _)) => {
+                let anew = matches!(failure, Failure::SizeDiffers { .. } | Failure::Unreadable | Failure::Lost);
+                let mut first = anew.then_some(first);
+                self.rephase(key, &mut |mut work| {
+                    work.renew();
+                    Phase::Queued(first.take().unwrap_or(work))
+                });
+                self.queue.push_back(key);
+            }
+            (Command::Cancel(_), Phase::Queued(_) | Phase::Active(_) | Phase::Paused(_)) => {
+                self.call_back(now, key);
+                self.rephase(key, &mut |work| Phase::Failed(Failure::Cancelled, work));
+            }
+            (Command::Remove(_), _) => {
+                self.call_back(now, key);
+                self.remove(key);
+            }
+            _ => return,
+        }
+        self.changed(key);
+    }
+
+    /// Moves a file's work into another phase.
+    pub(super) fn rephase(&mut self, key: FileKey, phase: &mut dyn FnMut(Box<Work>) -> Phase) {
+        let mut active = false;
+        if let Some(file) = self.file_mut(key) {
+            if let Some(work) = file.take_work() {
+                file.phase = phase(work);
+            }
+            active = matches!(file.phase, Phase::Active(_));
+        }
+        if !active {
+            self.retire(key);
+        }
+        self.changed(key);
+    }
+
+    /// It is not under way any more.
+    pub(super) fn retire(&mut self, key: FileKey) {
+        self.active.retain(|active| *active != key);
+    }
+
+    pub(super) fn remove(&mut self, key: FileKey) {
+        let Some(file) = self.files.get_mut(key.0 as usize).and_then(Option::take) else { return };
+        self.retire(key);
+        self.gone.push(file.row_as(RowState::Removed, file.row.sent));
+        if !matches!(file.phase, Phase::Done(_)) {
+            self.actions.push_back(Action::Release(key));
+        }
+    }
+
+    /// Breaks off everything in flight for a file; its work is as if never sent.
+    pub(super) fn call_back(&mut self, now: Millis, key: FileKey) {
+        while let Some(at) = self.flights.iter().position(|flight| flight.file == Some(key)) {
+            let flight = self.flights.swap_remove(at);
+            self.actions.push_back(Action::Abort(flight.id));
+            let Some(work) = self.file_mut(key).and_then(File::work_mut) else { continue };
+            work.request = None;
+            match (&mut work.step, flight.part) {
+                (Step::Parts(parts), Some(outgoing)) => parts.put_back(outgoing, now),
+                // Whether the completion took place, nobody knows now.
+                (Step::Complete(uuid), _) => work.step = Step::Inspect(*uuid, Inspecting::Completion),
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! The engine itself: applies inputs, decides what goes next, and keeps rows true.
+
+mod answers;
+mod commands;
+mod next;
+mod show;
+
+use crate::{
+    Action, Config, FileKey, Input, Millis, NewFile, RequestId, Row, Snapshot, Start, Totals,
+    backoff::Chance,
+    broker::{Broker, Generation},
+    file::{File, Phase, Step, Work},
+    judge::Asked,
+    parts::Outgoing,
+};
+use std::{collections::VecDeque, sync::Arc};
+use updock_types::{policy::UploadPolicy, upload::limits};
+
+/// Nothing of a body has moved for so long: broken off.
+const STALL: Millis = Millis(30_000);
+/// The whole body has left and no answer came for so long: broken off.
+const ANSWER: Millis = Millis(60_000);
+/// The signer has so long to answer.
+const SIGNER_ANSWER: Millis = Millis(15_000);
+/// Between two looks at a file that is not ready: growing, within these.
+const READINESS: (Millis, Millis) = (Millis(250), Millis(5_000));
+/// Looks before a file counts as never ready: about four minutes.
+const MOST_LOOKS: u32 = 60;
+/// Files under way at once, waiting ones included.
+const MOST_ACTIVE: usize = 12;
+/// Times a credential may be refused in a row, and a multipart upload started anew.
+const MOST_RENEWALS: u32 = 2;
+const MOST_RESTARTS: u32 = 3;
+
+/// The state machine. See the crate's documentation.
+pub struct Engine {
+    config: Config,
+    /// The signer's own policy, once heard.
+    signer_policy: Option<UploadPolicy>,
+    chance: Chance,
+    online: bool,
+    now: Millis,
+    files: Vec<Option<Box<File>>>,
+    order: Vec<FileKey>,
+    queue: VecDeque<FileKey>,
+    active: Vec<FileKey>,
+    flights: Vec<Flight>,
+    broker: Broker,
+    next_request: u32,
+    actions: VecDeque<Action>,
+    changes: Vec<FileKey>,
+    gone: Vec<Arc<Row>>,
+}
+
+/// A request in flight.
+struct Flight {
+    id: RequestId,
+    file: Option<FileKey>,
+    asked: Asked,
+    part: Option<Outgoing>,
+    credential: Option<Generation>,
+    /// Bytes of the file that it carries, and how many of them have left.
+    bytes: u64,
+    sent: u64,
+    moved: Millis,
+}
+
+impl Flight {
+    pub(super) fn times_out_at(&self) -> Millis {
+        let limit = match self.asked {
+            Asked::Credential | Asked::Confirm => SIGNER_ANSWER,
+            _ if self.sent < self.bytes => STALL,
+            _ => ANSWER,
+        };
+        self.moved.after(limit)
+    }
+}
+
+impl Engine {
+    /// A new engine; `seed` feeds the jitter of its waits and nothing else.
+    pub fn new(config: Config, seed: u64) -> Self {
+        Self {
+            config,
+            signer_policy: None,
+            chance: Chance::new(seed),
+            online: true,
+            now: Millis(0),
+            files: Vec::new(),
+            order: Vec::new(),
+            queue: VecDeque::new(),
+            active: Vec::new(),
+            flights: Vec::new(),
+            broker: Broker::default(),
+            next_request: 0,
+            actions: VecDeque::new(),
+            changes: Vec::new(),
+            gone: Vec::new(),
+        }
+    }
+
+    /// The key that the next added file will get; the ones after it follow.
+    pub fn next_key(&self) -> FileKey {
+        FileKey(u32::try_from(self.files.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Applies what happened at `now`. What makes no sense any more (an answer to a request that was broken off, a
+    /// command for a file that is gone) changes nothing.
+    pub fn handle(&mut self, now: Millis, input: Input) {
+        // A clock that runs backwards is taken to stand still.
+        let now = now.max(self.now);
+        self.now = now;
+        match input {
+            Input::FilesAdded(files) => self.add(files),
+            Input::Command(command) => self.command(now, command),
+            Input::Progressed { request, sent } => self.progressed(now, request, sent),
+            Input::Answered { request, answer } => self.answered(now, request, &answer),
+            Input::Network(network) => self.network(now, network),
+            Input::Budget(budget) => self.config.budget = budget.max(1),
+            Input::Configured(config) => self.configure(*config),
+            Input::Tick => {}
+        }
+        self.time_out(now);
+        self.pump(now);
+        self.refresh(now);
+    }
+
+    /// The next thing the driver must do, until `None`.
+    #[must_use]
+    pub fn poll(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When to call [`Self::handle`] with [`Input::Tick`], if nothing happens before; `None` to sleep until something does.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Millis> {
+        let flights = self.flights.iter().map(Flight::times_out_at);
+        if !self.online {
+            return flights.min();
+        }
+        let works = self.active_works().filter_map(Work::wakes_at);
+        let broker = self.wants_credential(self.now).then(|| self.broker.may_ask_at()).flatten();
+        // What is due already waits for something else: the budget, an answer.
+        let due = |at: &Millis| *at > self.now;
+        flights.chain(works.chain(broker).filter(due)).min()
+    }
+
+    /// Rows that changed since the last call, each once, in no particular order; removed ones come a last time.
+    pub fn take_changes(&mut self) -> Vec<Arc<Row>> {
+        let mut rows = std::mem::take(&mut self.gone);
+        for key in std::mem::take(&mut self.changes) {
+            if let Some(file) = self.file_mut(key) {
+                file.changed = false;
+                rows.push(Arc::clone(&file.row));
+            }
+        }
+        rows
+    }
+
+    /// Sums over the list.
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        for file in self.files.iter().flatten() {
+            totals.files += 1;
+            match &file.phase {
+                Phase::Rejected(_) => {
+                    totals.rejected += 1;
+                    continue;
+                }
+                Phase::Done(_) => totals.done += 1,
+                Phase::Failed(..) => totals.failed += 1,
+                Phase::Paused(_) => totals.paused += 1,
+                Phase::Queued(_) | Phase::Active(_) => totals.active += 1,
+                Phase::Ready | Phase::Removed => {}
+            }
+            totals.bytes += file.size;
+            totals.sent += file.row.sent;
+        }
+        totals
+    }
+
+    /// The whole list.
+    pub fn snapshot(&self) -> Snapshot {
+        let rows = self.order.iter().filter_map(|key| self.file(*key).map(|file| Arc::clone(&file.row))).collect();
+        Snapshot { rows, totals: self.totals() }
+    }
+
+    /// Requests in flight; never more than the budget.
+    pub fn in_flight(&self) -> usize {
+        self.flights.len()
+    }
+
+    // Files
+
+    pub(super) fn file(&self, key: FileKey) -> Option<&File> {
+        self.files.get(key.0 as usize)?.as_deref()
+    }
+
+    pub(super) fn file_mut(&mut self, key: FileKey) -> Option<&mut File> {
+        self.files.get_mut(key.0 as usize)?.as_deref_mut()
+    }
+
+    pub(super) fn active_works(&self) -> impl Iterator<Item = &Work> {
+        self.active.iter().filter_map(|key| match &self.file(*key)?.phase {
+            Phase::Active(work) => Some(&**work),
+            _ => None,
+        })
+    }
+
+    pub(super) fn changed(&mut self, key: FileKey) {
+        if let Some(file) = self.file_mut(key)
+            && !file.changed
+        {
+            file.changed = true;
+            self.changes.push(key);
+        }
+    }
+
+    pub(super) fn add(&mut self, files: Vec<NewFile>) {
+        let rejected = |file: &File| matches!(file.phase, Phase::Rejected(_));
+        let mut present = self.files.iter().flatten().filter(|file| !rejected(file)).count();
+        for new in files {
+            let key = self.next_key();
+            let policy = &self.config.policy;
+            let verdict = policy
+                .check(&new.name, new.size, &new.media_type)
+                .and_then(|()| policy.check_count(u32::try_from(present).unwrap_or(u32::MAX)));
+            let phase = match verdict {
+                Err(refusal) => Phase::Rejected(refusal),
+                Ok(()) => {
+                    present += 1;
+                    match self.config.start {
+                        Start::AtOnce => Phase::Queued(self.first_work(new.size)),
+                        Start::OnCommand => Phase::Ready,
+                    }
+                }
+            };
+            if matches!(phase, Phase::Queued(_)) {
+                self.queue.push_back(key);
+            }
+            self.files.push(Some(Box::new(File::new(key, &new.name, new.size, &new.media_type, phase))));
+            self.order.push(key);
+            self.changed(key);
+        }
+    }
+
+    pub(super) fn first_work(&self, size: u64) -> Box<Work> {
+        let from = self.config.multipart_from.clamp(limits::MULTIPART_MIN_SIZE, limits::DIRECT_MAX_SIZE);
+        Box::new(Work::new(if size >= from { Step::Start } else { Step::Direct }))
+    }
+
+    pub(super) fn configure(&mut self, config: Config) {
+        let same = config.public_key == self.config.public_key && config.credentials == self.config.credentials;
+        self.config = config;
+        if !same {
+            self.signer_policy = None;
+            self.broker.reset();
+            // An answer of the old signer's must not be taken for the new one's.
+            if let Some(flight) = self.broker.request.take().and_then(|request| self.take_flight(request)) {
+                self.actions.push_back(Action::Abort(flight.id));
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! What is shown.
+
+use super::Engine;
+use crate::{
+    CredentialSource, Millis, RowState,
+    file::{Phase, Step, Success},
+};
+
+impl Engine {
+    /// Makes the rows of changed files anew.
+    pub(super) fn refresh(&mut self, now: Millis) {
+        let (offline, usable) = (!self.online, self.broker.usable(now));
+        for at in 0..self.changes.len() {
+            let key = self.changes[at];
+            let flying = self.flights.iter().filter(|flight| flight.file == Some(key));
+            let in_air: u64 = flying.clone().map(|flight| flight.sent).sum();
+            let all_left = flying.clone().any(|flight| flight.bytes > 0 && flight.sent == flight.bytes);
+            let signs = self.config.credentials != CredentialSource::None;
+            let Some(file) = self.file_mut(key) else { continue };
+            let (state, sent) = match &file.phase {
+                Phase::Rejected(refusal) => (RowState::Rejected(refusal.clone()), 0),
+                Phase::Ready => (RowState::Ready, 0),
+                Phase::Queued(_) => (RowState::Queued, 0),
+                Phase::Paused(_) => (RowState::Paused, 0),
+                Phase::Active(work) => {
+                    let sent = match &work.step {
+                        Step::Direct => in_air,
+                        Step::Start => 0,
+                        Step::Parts(parts) => parts.finished_bytes() + in_air,
+                        Step::Complete(_) | Step::Inspect(..) | Step::Confirm(_) => file.size,
+                    };
+                    (work.shown(now, offline, signs && !usable, all_left), sent)
+                }
+                Phase::Done(done) => {
+                    let Success { uuid, stored, confirmed, receipt } = done.clone();
+                    (RowState::Done { uuid, stored, confirmed, receipt }, file.size)
+                }
+                Phase::Failed(failure, _) => (RowState::Failed(failure.clone()), 0),
+                Phase::Removed => (RowState::Removed, 0),
+            };
+            let sent = sent.min(file.size).max(file.row.sent);
+            if file.row.state != state || file.row.sent != sent {
+                file.row = file.row_as(state, sent);
+            }
+        }
+    }
+}
