@@ -2,7 +2,7 @@
 
 use crate::{
     cdn::Workshop, clock::Clock, config::Config, events::Events, faults::Faults, fetch::Sources, jobs::Jobs,
-    journal::Journal, store::Store, throttle::Throttle,
+    journal::Journal, rest::Kept, store::Store, throttle::Throttle,
 };
 use std::{net::SocketAddr, sync::Arc};
 
@@ -11,6 +11,7 @@ use std::{net::SocketAddr, sync::Arc};
 pub(crate) struct App {
     pub(crate) config: Arc<Config>,
     pub(crate) store: Arc<Store>,
+    pub(crate) kept: Arc<Kept>,
     pub(crate) faults: Arc<Faults>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) workshop: Arc<Workshop>,

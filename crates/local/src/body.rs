@@ -132,7 +132,7 @@ impl BodyReader {
 }
 
 /// Bytes handed to a parser in one go.
-const BURST: usize = 128 * 1024;
+const BURST: usize = 32 * 1024;
 /// Bytes a parser may hold before it must have made something of them.
 const HOARD: usize = 1024 * 1024;
 

@@ -14,6 +14,17 @@ pub enum Storage {
     Directory(PathBuf),
 }
 
+/// What the `ETag` of a part is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Etags {
+    /// The MD5 of its bytes, as the storage behind the service gives it. Costs more than all else about a part.
+    #[default]
+    Md5,
+    /// Another sum of its bytes that costs next to nothing, as storages give for objects that they encrypt. Clients of
+    /// the Upload API ignore it. Source: Amazon S3, Object, `ETag`.
+    Fast,
+}
+
 /// How a project stands with the service. Source: Upload API, Errors.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Standing {
@@ -54,6 +65,8 @@ pub struct Config {
     pub max_file_size: u64,
     /// Smallest file that multipart takes, bytes.
     pub multipart_min_size: u64,
+    /// What the `ETag` of a part is.
+    pub part_etags: Etags,
     /// How long a file stays unready.
     pub ready_delay: Duration,
     /// How long a conversion, a run of an add-on or an image derivative takes, beside its work.
@@ -109,6 +122,7 @@ impl Default for Config {
             collaborators: Vec::new(),
             max_file_size: limits::MAX_FILE_SIZE,
             multipart_min_size: limits::MULTIPART_MIN_SIZE,
+            part_etags: Etags::Md5,
             ready_delay: Duration::ZERO,
             job_time: Duration::ZERO,
             signed_derivatives: true,

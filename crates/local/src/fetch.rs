@@ -174,7 +174,7 @@ async fn fetch(app: &App, upload: &UrlUpload) -> Result<(NewFile, Spool), Upload
         original_filename: upload.filename.clone().unwrap_or_else(|| name::of(&first, &parts.headers)),
         mime_type: declared.or(detected).unwrap_or_else(|| "application/octet-stream".to_owned()),
         size: written.size,
-        etag: crate::hex(&written.md5),
+        etag: crate::hex(&written.sum),
         stored: upload.stored,
         ready_after: app.config.ready_delay,
         is_image: content_info.image.is_some(),

@@ -37,7 +37,7 @@ mod transfer;
 mod upload;
 mod view;
 
-pub use config::{Config, Standing, Storage};
+pub use config::{Config, Etags, Standing, Storage};
 pub use faults::{Effect, Fault, FaultError, Reset};
 pub use journal::RequestRecord;
 pub use remote::{RemotePlace, RemoteStorage, RemoteStorageError, S3Bucket};
@@ -131,6 +131,7 @@ impl LocalUploadcare {
             events: Arc::new(events::Events::new(&config)),
             sources: Arc::new(sources),
             throttle: Arc::new(throttle::Throttle::new(&config)),
+            kept: Arc::default(),
             journal: Arc::default(),
             workshop: Arc::new(cdn::Workshop::new(&directory)),
             jobs: Arc::default(),

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 use tokio::signal::unix::{SignalKind, signal};
-use updock_local::{Config, Fault, FaultError, Import, LocalUploadcare, RemoteStorage, Standing, Storage};
+use updock_local::{Config, Etags, Fault, FaultError, Import, LocalUploadcare, RemoteStorage, Standing, Storage};
 use updock_sign::SecretKey;
 use updock_types::PublicKey;
 
@@ -144,6 +144,9 @@ struct Serve {
     /// Largest file in bytes
     #[arg(long, value_name = "BYTES")]
     max_file_size: Option<u64>,
+    /// What a part's ETag is: its MD5, as in the service, or something that costs next to nothing
+    #[arg(long, value_enum, default_value = "md5")]
+    part_etags: PartEtags,
     /// How long a file stays unready, like 1500ms or 2s
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0s")]
     ready_delay: Duration,
@@ -206,6 +209,12 @@ struct Serve {
     /// Something to go wrong, as JSON; may be given several times
     #[arg(long, value_name = "JSON", value_parser = Fault::parse_list)]
     fault: Vec<Vec<Fault>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PartEtags {
+    Md5,
+    Fast,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -314,6 +323,10 @@ impl From<Serve> for Config {
             autostore: serve.autostore == Switch::On,
             project_name: serve.project_name,
             max_file_size: serve.max_file_size.unwrap_or(base.max_file_size),
+            part_etags: match serve.part_etags {
+                PartEtags::Md5 => Etags::Md5,
+                PartEtags::Fast => Etags::Fast,
+            },
             ready_delay: serve.ready_delay,
             job_time: serve.job_time,
             signed_derivatives: serve.signed_derivatives == SignedUploads::Required,

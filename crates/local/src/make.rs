@@ -67,7 +67,7 @@ impl App {
                 let mut sink = Sink::create(spool.path())?;
                 sink.push(bytes).await?;
                 let written = sink.finish().await?;
-                (file.size, file.etag) = (written.size, crate::hex(&written.md5));
+                (file.size, file.etag) = (written.size, crate::hex(&written.sum));
             }
             Source::CopyOf(row) => {
                 let (mut from, to) = (self.store.blobs.read(row.uuid)?, spool.path().to_owned());

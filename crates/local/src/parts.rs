@@ -57,9 +57,9 @@ pub(crate) async fn put(app: &App, parts: &Parts, body: Body, effect: &Effect) -
     let result = take(app, parts, &mut body, effect).await;
     body.drain().await;
     match result {
-        Ok(md5) => {
+        Ok(sum) => {
             let mut response = Response::new(Body::empty());
-            let etag = format!("\"{}\"", crate::hex(&md5));
+            let etag = format!("\"{}\"", crate::hex(&sum));
             let etag = HeaderValue::try_from(etag).expect("hexadecimal digits are a header value");
             response.headers_mut().insert(header::ETAG, etag);
             response
@@ -106,7 +106,7 @@ async fn take(app: &App, parts: &Parts, body: &mut BodyReader, effect: &Effect) 
     let upload = upload.filter(|upload| upload.upload_id == address.upload_id).ok_or(NO_SUCH_UPLOAD)?;
 
     let (mut sink, side) = open(app, &upload, number, length).await?;
-    sink = sink.lose_after(effect.keep_bytes).full_after(effect.disk_full_after);
+    sink = sink.summing(app.config.part_etags).lose_after(effect.keep_bytes).full_after(effect.disk_full_after);
     let mut came = 0;
     loop {
         match body.next().await {
@@ -135,7 +135,7 @@ async fn take(app: &App, parts: &Parts, body: &mut BodyReader, effect: &Effect) 
     let part = PartRow {
         number,
         size: written.size,
-        md5: written.md5,
+        md5: written.sum,
         side: side.as_ref().and_then(|spool| spool.path().file_name()?.to_str().map(str::to_owned)),
     };
     let store = app.store.clone();
@@ -147,7 +147,7 @@ async fn take(app: &App, parts: &Parts, body: &mut BodyReader, effect: &Effect) 
         drop(sink); // and with it the claim on the place, only now that the row is there
         added
     });
-    if committed.await.map_err(std::io::Error::other)?? { Ok(written.md5) } else { Err(NO_SUCH_UPLOAD) }
+    if committed.await.map_err(std::io::Error::other)?? { Ok(written.sum) } else { Err(NO_SUCH_UPLOAD) }
 }
 
 fn address(app: &App, parts: &Parts) -> Result<PartAddress, Refused> {

@@ -29,7 +29,7 @@ use tokio::{
 /// How long requests under way may take to end at a shutdown.
 const GRACE: Duration = Duration::from_secs(10);
 /// Bytes that a connection reads ahead; with thousands of connections this is what they weigh.
-const READ_AHEAD: usize = 128 * 1024;
+const READ_AHEAD: usize = 64 * 1024;
 
 /// Accepts until `stop` is told or dropped, then lets requests under way end.
 pub(crate) async fn serve(listener: TcpListener, app: App, mut stop: oneshot::Receiver<()>) {

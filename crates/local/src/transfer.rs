@@ -264,7 +264,7 @@ async fn take_in(app: &App, path: &Path, mut imported: Imported) -> Result<bool,
     let looked = spawn_blocking(move || crate::content::look(&blob)).await.map_err(io::Error::other);
     let content = looked.and_then(|looked| looked).map_err(|source| failed(path, source))?;
     imported.file.size = written.size;
-    imported.file.etag = crate::hex(&written.md5);
+    imported.file.etag = crate::hex(&written.sum);
     imported.file.is_image = content.image.is_some();
     imported.file.content_info = content;
     app.store.import(&imported).await?;

@@ -9,10 +9,12 @@ use crate::{
     app::App,
     events::Notice,
     origin::Origins,
-    store::{Changed, FileRow, Keeping, ListQuery},
+    store::{self, Changed, FileRow, Keeping, ListQuery},
     view,
 };
 use axum::response::Response;
+use bytes::Bytes;
+use std::time::Duration;
 use updock_types::{Event, rest::File};
 
 /// How files are written in one answer.
@@ -37,10 +39,17 @@ impl Describe {
 }
 
 pub(super) async fn list(call: Call<'_>) -> Result<Response, Failure> {
-    let asked = Asked::parse(List::Files, call.parts.uri.query().unwrap_or_default())?;
-    let query = ListQuery { window: asked.window.clone(), stored: asked.stored, removed: asked.removed };
-    let listed = call.app.store.list_texts(&query).await?;
+    let raw = call.parts.uri.query().unwrap_or_default();
     let describe = Describe::of(&call);
+    let key = (describe.origins.own.clone(), raw.to_owned());
+    let store = &call.app.store;
+    if let Some(page) = call.app.kept.page(store, &key) {
+        return Ok(json_bytes(page));
+    }
+    let edition = store.edition();
+    let asked = Asked::parse(List::Files, raw)?;
+    let query = ListQuery { window: asked.window.clone(), stored: asked.stored, removed: asked.removed };
+    let listed = store.list_texts(&query).await?;
     let base = format!("{}/files/", describe.origins.own);
     let counts = (listed.total, Some(listed.totals));
     let mut page = asked.page(&base, &listed.stretch, counts, |row| row.uploaded_at, |_| ());
@@ -48,13 +57,22 @@ pub(super) async fn list(call: Call<'_>) -> Result<Response, Failure> {
     page.results.clear();
     let mut body = serde_json::to_vec(&page).expect("wire types serialise");
     body.truncate(body.len() - "]}".len());
+    let now = store::now().as_micros();
+    let mut ready_next = i64::MAX;
     for (at, row) in listed.stretch.rows.iter().enumerate() {
         if at > 0 {
             body.push(b',');
         }
+        let ready_at = row.ready_at.as_micros();
+        if ready_at > now {
+            ready_next = ready_next.min(ready_at);
+        }
         view::write_file(&mut body, row, &describe.origins, describe.appdata);
     }
     body.extend_from_slice(b"]}");
+    let body = Bytes::from(body);
+    let holds = Duration::from_micros((ready_next - now).unsigned_abs());
+    call.app.kept.keep(edition, key, &body, holds);
     Ok(json_bytes(body))
 }
 

@@ -8,12 +8,15 @@ pub(crate) mod copies;
 mod files;
 mod groups;
 pub(crate) mod input;
+mod kept;
 mod metadata;
 mod page;
 mod search;
 mod source;
 mod tags;
 mod webhooks;
+
+pub(crate) use kept::Kept;
 
 use crate::{
     app::App,
@@ -287,8 +290,8 @@ pub(crate) fn json(value: &impl Serialize) -> Response {
 }
 
 /// The same of what is JSON already.
-fn json_bytes(body: Vec<u8>) -> Response {
-    let mut response = Response::new(Body::from(body));
+fn json_bytes(body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
     response
 }

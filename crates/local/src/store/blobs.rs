@@ -9,8 +9,9 @@
 //! when many uploads share [`GATHERED`]: memory grows neither with a file's size nor with the crowd, and a slow client
 //! holds no thread.
 
+use super::sum::Sum;
+use crate::config::Etags;
 use bytes::Bytes;
-use md5::{Digest, Md5};
 use std::{
     collections::HashSet,
     fs::{self, File, OpenOptions},
@@ -193,8 +194,8 @@ impl Drop for Spool {
 pub(crate) struct Written {
     /// Bytes in the file.
     pub(crate) size: u64,
-    /// Of all bytes that came.
-    pub(crate) md5: [u8; 16],
+    /// Of all bytes that came; MD5 unless [`Sink::summing`] said otherwise.
+    pub(crate) sum: [u8; 16],
 }
 
 /// Takes the bytes of one upload and writes and hashes them on blocking threads.
@@ -212,7 +213,7 @@ enum Writing {
 
 struct Writer {
     file: File,
-    md5: Md5,
+    sum: Sum,
     size: u64,
     limit: u64,
     room: u64,
@@ -234,7 +235,7 @@ impl Sink {
     }
 
     fn new(file: File, held: Option<Arc<dyn Send + Sync>>) -> Self {
-        let writer = Writer { file, md5: Md5::new(), size: 0, limit: u64::MAX, room: u64::MAX, _held: held };
+        let writer = Writer { file, sum: Sum::new(Etags::Md5), size: 0, limit: u64::MAX, room: u64::MAX, _held: held };
         SINKS.fetch_add(1, Ordering::Relaxed);
         Self { writer: Writing::Idle(Box::new(writer)), batch: Vec::new(), batched: 0 }
     }
@@ -251,6 +252,14 @@ impl Sink {
     pub(crate) fn full_after(mut self, bytes: Option<u64>) -> Self {
         if let (Writing::Idle(writer), Some(bytes)) = (&mut self.writer, bytes) {
             writer.room = bytes;
+        }
+        self
+    }
+
+    /// What to make of the bytes beside writing them.
+    pub(crate) fn summing(mut self, etags: Etags) -> Self {
+        if let Writing::Idle(writer) = &mut self.writer {
+            writer.sum = Sum::new(etags);
         }
         self
     }
@@ -288,7 +297,7 @@ impl Sink {
     pub(crate) async fn finish(&mut self) -> io::Result<Written> {
         self.flush().await?;
         let writer = self.settle().await?;
-        let written = Written { size: writer.size, md5: writer.md5.clone().finalize().into() };
+        let written = Written { size: writer.size, sum: writer.sum.finish() };
         self.writer = Writing::Idle(writer);
         Ok(written)
     }
@@ -303,7 +312,7 @@ impl Drop for Sink {
 impl Writer {
     fn write(&mut self, batch: &[Bytes]) -> io::Result<()> {
         for bytes in batch {
-            self.md5.update(bytes);
+            self.sum.update(bytes);
         }
         let mut left = self.limit.saturating_sub(self.size);
         let mut slices = Vec::with_capacity(batch.len());
@@ -367,6 +376,7 @@ pub(crate) fn assemble(stretches: &[Stretch], to: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use md5::{Digest, Md5};
 
     #[tokio::test]
     async fn a_sink_writes_and_hashes_what_came_in_whatever_pieces() {
@@ -378,7 +388,7 @@ mod tests {
             sink.push(Bytes::copy_from_slice(piece)).await.unwrap();
         }
         let written = sink.finish().await.unwrap();
-        assert_eq!(written, Written { size: bytes.len() as u64, md5: Md5::digest(&bytes).into() });
+        assert_eq!(written, Written { size: bytes.len() as u64, sum: Md5::digest(&bytes).into() });
         assert!(fs::read(&path).unwrap() == bytes);
     }
 

@@ -1,8 +1,8 @@
 //! Rows of files.
 
-use super::{Charge, Store, StoreError, Stretch, Window, search, timestamp, tokens, uuid};
+use super::{Change, Charge, Store, StoreError, Stretch, Window, search, timestamp, tokens, uuid};
 use sqlx::{
-    Row, Sqlite, Transaction,
+    Row,
     sqlite::{SqliteExecutor, SqliteRow},
 };
 use std::{collections::BTreeMap, time::Duration};
@@ -182,11 +182,7 @@ impl Store {
         }
     }
 
-    pub(super) async fn insert(
-        &self,
-        change: &mut Transaction<'static, Sqlite>,
-        file: &NewFile,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn insert(&self, change: &mut Change, file: &NewFile) -> Result<(), StoreError> {
         let at = self.tick();
         let ready_after = i64::try_from(file.ready_after.as_micros()).unwrap_or(i64::MAX);
         sqlx::query(

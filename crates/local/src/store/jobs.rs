@@ -3,10 +3,10 @@
 //! A job and the files it announces are one change, and so is its end and everything it found; so a crash leaves
 //! either a job that is taken up again, or nothing. Leaves to [`crate::jobs`] what a job does.
 
-use super::{Charge, Making, Member, NewFile, Store, StoreError, now, timestamp, tokens};
+use super::{Change, Charge, Making, Member, NewFile, Store, StoreError, now, timestamp, tokens};
 use crate::jobs::Task;
 use serde::{Deserialize, Serialize};
-use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
+use sqlx::{Row, Sqlite, sqlite::SqliteRow};
 use std::{collections::BTreeMap, time::Duration};
 use updock_types::{
     AddonRequestId, ConversionToken, FileUuid, GroupId, Timestamp,
@@ -153,7 +153,7 @@ impl Store {
         Ok(change.commit().await?)
     }
 
-    async fn announce(&self, change: &mut Transaction<'static, Sqlite>, files: &[NewFile]) -> Result<(), StoreError> {
+    async fn announce(&self, change: &mut Change, files: &[NewFile]) -> Result<(), StoreError> {
         for file in files {
             self.insert(change, file).await?;
             sqlx::query("UPDATE files SET provisional = ? WHERE uuid = ?")
@@ -165,12 +165,7 @@ impl Store {
         Ok(())
     }
 
-    async fn insert_group(
-        &self,
-        change: &mut Transaction<'static, Sqlite>,
-        id: GroupId,
-        members: &[Member],
-    ) -> Result<(), StoreError> {
+    async fn insert_group(&self, change: &mut Change, id: GroupId, members: &[Member]) -> Result<(), StoreError> {
         sqlx::query("INSERT INTO file_groups (id, created_at, members) VALUES (?, ?, ?)")
             .bind(id.to_string())
             .bind(self.tick())
@@ -218,10 +213,8 @@ impl Store {
     pub(crate) async fn advance_job(&self, job: i64, state: JobState) -> Result<bool, StoreError> {
         let moved = sqlx::query("UPDATE jobs SET state = ? WHERE id = ? AND state NOT IN ('finished', 'failed')")
             .bind(state.as_str())
-            .bind(job)
-            .execute(&self.write)
-            .await?;
-        Ok(moved.rows_affected() == 1)
+            .bind(job);
+        Ok(self.execute(moved).await?.rows_affected() == 1)
     }
 
     /// Ends a job well. What the add-ons had found before comes back where this one found something.
@@ -306,21 +299,13 @@ impl Store {
     /// Keeps a file that is whole unready for so long.
     pub(crate) async fn unready_for(&self, file: FileUuid, time: Duration) -> Result<(), StoreError> {
         let ready_at = now().as_micros().saturating_add(i64::try_from(time.as_micros()).unwrap_or(i64::MAX));
-        sqlx::query("UPDATE files SET ready_at = ? WHERE uuid = ?")
-            .bind(ready_at)
-            .bind(file.to_string())
-            .execute(&self.write)
-            .await?;
+        let unready = sqlx::query("UPDATE files SET ready_at = ? WHERE uuid = ?").bind(ready_at).bind(file.to_string());
+        self.execute(unready).await?;
         Ok(())
     }
 }
 
-async fn end(
-    change: &mut Transaction<'static, Sqlite>,
-    job: i64,
-    state: JobState,
-    trouble: Option<String>,
-) -> Result<(), StoreError> {
+async fn end(change: &mut Change, job: i64, state: JobState, trouble: Option<String>) -> Result<(), StoreError> {
     sqlx::query("UPDATE jobs SET state = ?, trouble = ? WHERE id = ? AND state NOT IN ('finished', 'failed')")
         .bind(state.as_str())
         .bind(trouble)
@@ -332,7 +317,7 @@ async fn end(
 
 /// Writes what an add-on found; what all add-ons had found before comes back. The time of the first run stays.
 async fn note(
-    change: &mut Transaction<'static, Sqlite>,
+    change: &mut Change,
     file: FileUuid,
     addon: Addon,
     data: &serde_json::Value,

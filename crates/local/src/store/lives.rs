@@ -57,14 +57,13 @@ impl Store {
     /// Forgets uploads from URLs that were asked for before then and have ended: their tokens are unknown from now on.
     pub(crate) async fn forget_url_uploads(&self, before: i64) -> Result<(), StoreError> {
         let ended = "DELETE FROM url_uploads WHERE created_at <= ? AND (file IS NOT NULL OR trouble IS NOT NULL)";
-        sqlx::query(ended).bind(before).execute(&self.write).await?;
+        self.execute(sqlx::query(ended).bind(before)).await?;
         Ok(())
     }
 
     /// Forgets what was booked on tokens that ended before then, in Unix seconds.
     pub(crate) async fn forget_tokens(&self, before: i64) -> Result<(), StoreError> {
-        let ended = sqlx::query("DELETE FROM token_operations WHERE expires_at < ?").bind(before);
-        ended.execute(&self.write).await?;
+        self.execute(sqlx::query("DELETE FROM token_operations WHERE expires_at < ?").bind(before)).await?;
         Ok(())
     }
 }

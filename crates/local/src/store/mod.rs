@@ -4,6 +4,7 @@
 //! is answered to a client before. With `--in-memory` there is one connection, which is the database.
 
 pub(crate) mod blobs;
+mod change;
 mod copies;
 mod files;
 mod groups;
@@ -12,12 +13,15 @@ mod jobs;
 mod lives;
 mod making;
 mod search;
+mod sum;
 mod texts;
 mod tokens;
 mod uploads;
 mod urls;
 mod webhooks;
 mod window;
+
+use change::{Change, Edition};
 
 pub(crate) use blobs::{Blobs, Sink, Spool};
 pub(crate) use copies::CopyRow;
@@ -34,7 +38,7 @@ pub(crate) use webhooks::{Attempt, DeliveryRecord, DueDelivery, WebhookRow, Wish
 pub(crate) use window::{Cursor, Stretch, Window};
 
 use sqlx::{
-    ConnectOptions, Sqlite, SqlitePool, Transaction,
+    ConnectOptions, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use std::{collections::HashSet, io, path::Path, sync::Arc, sync::Mutex, time::Duration};
@@ -60,6 +64,7 @@ pub(crate) enum StoreError {
 pub(crate) struct Store {
     read: SqlitePool,
     write: SqlitePool,
+    edition: Edition,
     pub(crate) blobs: Blobs,
     pub(crate) claims: Arc<Claims>,
     /// The last time that was given to a row.
@@ -109,7 +114,8 @@ impl Store {
         )
         .fetch_one(&write)
         .await?;
-        let store = Self { read, write, blobs, claims: Arc::default(), clock: Mutex::new(last), part_key };
+        let edition = Edition::default();
+        let store = Self { read, write, edition, blobs, claims: Arc::default(), clock: Mutex::new(last), part_key };
         store.sweep().await?;
         Ok(store)
     }
@@ -164,10 +170,6 @@ impl Store {
         }
         change.commit().await?;
         Ok(self.blobs.clear()?)
-    }
-
-    async fn change(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)
     }
 
     /// The time for the next row. Strictly increasing, and called only while a change is under way, so that rows

@@ -1,7 +1,6 @@
 //! How many uploads were made with each token.
 
-use super::{Store, StoreError};
-use sqlx::{Sqlite, Transaction};
+use super::{Change, Store, StoreError};
 
 /// Uploads to book on a token, in the same change as the files they made: a refused upload costs nothing.
 #[derive(Debug, Clone, Copy)]
@@ -26,11 +25,7 @@ impl Store {
 }
 
 /// Books `operations`; fails with [`StoreError::TokenSpent`] where fewer are left.
-pub(super) async fn book(
-    change: &mut Transaction<'static, Sqlite>,
-    charge: &Charge,
-    operations: usize,
-) -> Result<(), StoreError> {
+pub(super) async fn book(change: &mut Change, charge: &Charge, operations: usize) -> Result<(), StoreError> {
     let booked = sqlx::query(
         "INSERT INTO token_operations SELECT ?1, ?2, ?3 WHERE ?2 <= ?4
          ON CONFLICT DO UPDATE SET used = used + ?2 WHERE used + ?2 <= ?4",

@@ -130,11 +130,10 @@ impl Store {
     pub(crate) async fn fail_url_upload(&self, token: FileUuid, error: &UploadApiError) -> Result<(), StoreError> {
         let UploadApiError { status_code, content, error_code } = error.clone();
         let trouble = serde_json::to_string(&Trouble { code: error_code, content, status: status_code })?;
-        sqlx::query("UPDATE url_uploads SET trouble = ? WHERE token = ? AND file IS NULL")
+        let failed = sqlx::query("UPDATE url_uploads SET trouble = ? WHERE token = ? AND file IS NULL")
             .bind(trouble)
-            .bind(token.to_string())
-            .execute(&self.write)
-            .await?;
+            .bind(token.to_string());
+        self.execute(failed).await?;
         Ok(())
     }
 

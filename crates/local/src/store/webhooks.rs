@@ -3,9 +3,9 @@
 //! A delivery is written when something happened, with the body it will have whenever it leaves; it is deleted with
 //! its subscription. While it waits it has a `next_attempt_at`, and only then.
 
-use super::{Store, StoreError, now, timestamp};
+use super::{Change, Store, StoreError, now, timestamp};
 use serde::Serialize;
-use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
+use sqlx::{Row, sqlite::SqliteRow};
 use updock_sign::SecretKey;
 use updock_types::{Event, FileUuid, Timestamp, WebhookId};
 
@@ -195,13 +195,13 @@ impl Store {
     /// Forgets a subscription. `false` where there is none.
     pub(crate) async fn delete_webhook(&self, webhook: WebhookId) -> Result<bool, StoreError> {
         let query = sqlx::query("DELETE FROM webhooks WHERE id = ?").bind(id(webhook));
-        Ok(query.execute(&self.write).await?.rows_affected() > 0)
+        Ok(self.execute(query).await?.rows_affected() > 0)
     }
 
     /// Forgets every subscription of a target.
     pub(crate) async fn unsubscribe(&self, target_url: &str) -> Result<u64, StoreError> {
         let query = sqlx::query("DELETE FROM webhooks WHERE target_url = ?").bind(target_url);
-        Ok(query.execute(&self.write).await?.rows_affected())
+        Ok(self.execute(query).await?.rows_affected())
     }
 
     /// Writes deliveries into the outbox, due at once; those whose subscription was switched off meanwhile are not.
@@ -336,7 +336,7 @@ impl Store {
     }
 }
 
-async fn drop_waiting(change: &mut Transaction<'static, Sqlite>, webhook: i64) -> Result<(), StoreError> {
+async fn drop_waiting(change: &mut Change, webhook: i64) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE deliveries SET state = 'dropped', next_attempt_at = NULL
          WHERE webhook = ? AND next_attempt_at IS NOT NULL",

@@ -171,7 +171,7 @@ async fn read_multipart(
             }
             let written = sink.finish().await?;
             let field = disposition.name.unwrap_or_else(|| name.clone());
-            files.push(SentFile { field, uuid, name, mime_type, size: written.size, md5: written.md5, spool });
+            files.push(SentFile { field, uuid, name, mime_type, size: written.size, md5: written.sum, spool });
         } else {
             let name = disposition.name.unwrap_or_default();
             let mut value = Vec::new();

@@ -327,3 +327,29 @@ async fn links_start_where_they_should() {
         assert_eq!(found["original_file_url"], format!("{cdn}/{uuid}/a.txt"));
     }
 }
+
+#[tokio::test]
+async fn a_page_asked_for_again_shows_what_has_changed() {
+    let delay = std::time::Duration::from_millis(300);
+    let service = service_with(Config { ready_delay: delay, ..Config::default() }).await;
+    let page = async || get(&service, "/files/").await.json();
+    assert_eq!(page().await["total"], 0);
+    let uuid = service.upload("a.txt", "text/plain", b"a").await;
+    let listed = page().await;
+    assert_eq!((&listed["total"], &listed["results"][0]["is_ready"]), (&json!(1), &json!(false)));
+    assert_eq!(listed, page().await);
+    tokio::time::sleep(delay).await;
+    assert_eq!(page().await["results"][0]["is_ready"], true);
+    assert_eq!(ask(&service, Method::PUT, &format!("/files/{uuid}/metadata/pet/"), json!("cat")).await.status, 201);
+    assert_eq!(page().await["results"][0]["metadata"], json!({"pet": "cat"}));
+    assert_eq!(send(&service, Method::DELETE, &format!("/files/{uuid}/storage/")).await.status, 200);
+    assert_eq!(page().await["total"], 0);
+    let elsewhere = service.send(
+        Method::GET,
+        "/files/?removed=true",
+        &[("accept", MEDIA_TYPE), ("authorization", SIMPLE), ("host", "uploads.test")],
+        "",
+    );
+    let link = elsewhere.await.json()["results"][0]["url"].as_str().unwrap().to_owned();
+    assert!(link.starts_with("http://uploads.test/"), "{link}");
+}
