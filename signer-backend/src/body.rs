@@ -11,13 +11,72 @@ use serde::de::DeserializeOwned;
 use std::time::Duration;
 use updock_types::signer::ProblemKind;
 
-/// Largest body in bytes.
+/// Largest body of our own requests, in bytes.
 const LIMIT: usize = 8 * 1024;
+/// Largest body of a request to the REST front: a search, a conversion of many files.
+pub(crate) const FRONT_LIMIT: usize = 64 * 1024;
+/// Largest list of ids.
+pub(crate) const BATCH_LIMIT: usize = 256 * 1024;
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A JSON body.
 pub(crate) struct Json<T>(pub(crate) T);
+
+/// The body of a request to the REST front, as its label says: JSON, or a form where official SDKs send one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Body<'a> {
+    Json(&'a [u8]),
+    Form(&'a [u8]),
+}
+
+impl<'a> Body<'a> {
+    /// For operations that read none.
+    pub(crate) const NONE: Self = Self::Json(b"");
+
+    /// The JSON value.
+    pub(crate) fn json<T: serde::Deserialize<'a>>(&self) -> Result<T, Fault> {
+        match self {
+            Self::Json(bytes) => serde_json::from_slice(bytes).map_err(|error| {
+                Fault::new(ProblemKind::BadRequest, format!("The body cannot be read: {}.", told(&error)))
+            }),
+            Self::Form(_) => Err(wrong_type()),
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn json_of(bytes: &'a [u8]) -> Self {
+        Self::Json(bytes)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn form_of(bytes: &'a [u8]) -> Self {
+        Self::Form(bytes)
+    }
+}
+
+/// The label of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Label {
+    Json,
+    Form,
+    Other,
+}
+
+impl Label {
+    pub(crate) fn of(request: &Request) -> Self {
+        let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let media_type = media_type.and_then(|text| text.split(';').next()).unwrap_or_default().trim();
+        let is = |name: &str| media_type.eq_ignore_ascii_case(name);
+        if is("application/json") || is(updock_types::rest::MEDIA_TYPE) {
+            Self::Json
+        } else if is("application/x-www-form-urlencoded") {
+            Self::Form
+        } else {
+            Self::Other
+        }
+    }
+}
 
 /// A JSON body, or none at all, which counts as the default.
 pub(crate) struct OptionalJson<T>(pub(crate) T);
@@ -27,7 +86,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Fault> {
         let is_json = is_json(&request);
-        let body = read(request).await?;
+        let body = read(request, LIMIT).await?;
         if is_json { parse(&body).map(Self) } else { Err(wrong_type()) }
     }
 }
@@ -37,7 +96,7 @@ impl<T: DeserializeOwned + Default, S: Sync> FromRequest<S> for OptionalJson<T> 
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Fault> {
         let is_json = is_json(&request);
-        let body = read(request).await?;
+        let body = read(request, LIMIT).await?;
         match (body.is_empty(), is_json) {
             (true, _) => Ok(Self(T::default())),
             (false, true) => parse(&body).map(Self),
@@ -47,30 +106,28 @@ impl<T: DeserializeOwned + Default, S: Sync> FromRequest<S> for OptionalJson<T> 
 }
 
 fn is_json(request: &Request) -> bool {
-    let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    media_type
-        .and_then(|text| text.split(';').next())
-        .is_some_and(|text| text.trim().eq_ignore_ascii_case("application/json"))
+    Label::of(request) == Label::Json
 }
 
-fn wrong_type() -> Fault {
+pub(crate) fn wrong_type() -> Fault {
     Fault::new(ProblemKind::UnsupportedMediaType, "Send the body as JSON, with `Content-Type: application/json`.")
 }
 
-fn too_large() -> Fault {
-    Fault::new(ProblemKind::TooLarge, format!("The body may have {LIMIT} bytes at most."))
+fn too_large(limit: usize) -> Fault {
+    Fault::new(ProblemKind::TooLarge, format!("The body may have {limit} bytes at most."))
 }
 
-async fn read(request: Request) -> Result<bytes::Bytes, Fault> {
+/// The whole body, within bounds of size and time.
+pub(crate) async fn read(request: Request, limit: usize) -> Result<bytes::Bytes, Fault> {
     // What is announced as too large need not be read first.
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: u64| length > LIMIT as u64) {
-        return Err(too_large());
+    if announced.is_some_and(|length: u64| length > limit as u64) {
+        return Err(too_large(limit));
     }
-    let body = Limited::new(request.into_body(), LIMIT).collect();
+    let body = Limited::new(request.into_body(), limit).collect();
     match tokio::time::timeout(PATIENCE, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit)),
         Ok(Err(_)) => Err(Fault::new(ProblemKind::BadRequest, "The body broke off; send the request again.")),
         Err(_) => Err(Fault::new(ProblemKind::BadRequest, "The body did not arrive in time; send the request again.")),
     }
@@ -81,9 +138,10 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err(Fault::new(ProblemKind::BadRequest, "The body should be a JSON object, in braces."));
     }
-    serde_json::from_slice(body).map_err(|error| {
-        // serde's text names the field and the place; what it quotes came from this very caller.
-        let error = crate::sentence::quoted(&error.to_string());
-        Fault::new(ProblemKind::BadRequest, format!("The body cannot be read: {}.", error.trim_matches('"')))
-    })
+    Body::Json(body).json()
+}
+
+/// serde's text, which names the field and the place; what it quotes came from this very caller.
+pub(crate) fn told(error: &serde_json::Error) -> String {
+    crate::sentence::quoted(&error.to_string()).trim_matches('"').to_owned()
 }

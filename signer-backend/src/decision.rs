@@ -3,6 +3,8 @@
 //! Invariant: only [`Caller::may`](crate::caller::Caller::may) makes an [`Allowed`], by way of [`decide`], and whatever
 //! acts takes an [`Allowed`]: so nothing is done that was not decided on. No I/O, no clock.
 
+use updock_client::Call;
+use updock_types::rest::WebhookChange;
 use updock_types::{Area, Level, Operation, Redaction};
 
 /// What somebody may do, area by area. What is not written is off.
@@ -48,6 +50,19 @@ impl Need {
     /// What a row of the operation table needs.
     pub fn of(row: &Operation) -> Self {
         Self { area: row.area, level: row.level, redact: row.redact }
+    }
+
+    /// What this very call needs: its row, and what its arguments make of it.
+    pub fn of_call(call: &Call) -> Self {
+        let need = Self::of(call.id().row());
+        match call {
+            // Switching a webhook on or off sends nothing to anybody new.
+            Call::WebhookUpdate(
+                _,
+                WebhookChange { target_url: None, event: None, is_active: Some(_), signing_secret: None },
+            ) => Self { level: Level::Write, ..need },
+            _ => need,
+        }
     }
 }
 

@@ -8,12 +8,12 @@ use crate::policy::Policy;
 use crate::problem::Fault;
 use crate::{operation, upstream};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderValue, StatusCode, Uri, header};
 use serde_json::Value;
 use updock_client::{Answer, Call, Client, Error};
-use updock_types::rest::MEDIA_TYPE;
+use updock_types::rest::{BATCH_LIMIT, MEDIA_TYPE};
 use updock_types::signer::ProblemKind;
-use updock_types::{FileUuid, Redaction};
+use updock_types::{FileUuid, GroupId, Redaction};
 
 /// Sends an allowed call and gives its answer in our terms. `address` is where our REST front is reached.
 pub(crate) async fn forward(
@@ -22,8 +22,24 @@ pub(crate) async fn forward(
     address: &str,
     allowed: &Allowed<Call>,
 ) -> Result<Response, Fault> {
-    let answer = client.send(allowed.what()).await.map_err(|error| failed(&error, policy))?;
+    match allowed.what() {
+        Call::FilesStore(files) if files.len() > BATCH_LIMIT => {
+            batches(client, policy, address, files, Call::FilesStore).await
+        }
+        Call::FilesDelete(files) if files.len() > BATCH_LIMIT => {
+            batches(client, policy, address, files, Call::FilesDelete).await
+        }
+        call => {
+            let answer = client.send(call).await.map_err(|error| failed(&error, policy))?;
+            in_our_terms(&answer, policy, address, allowed)
+        }
+    }
+}
+
+fn in_our_terms(answer: &Answer, policy: &Policy, address: &str, allowed: &Allowed<Call>) -> Result<Response, Fault> {
     match answer.status {
+        // What was taken away has no body.
+        status if status.is_success() && answer.body.is_empty() => Ok(status.into_response()),
         status if status.is_success() => {
             let mut value: Value = answer.read().map_err(|error| failed(&error, policy))?;
             localise(&mut value, allowed.what(), address)?;
@@ -31,15 +47,46 @@ pub(crate) async fn forward(
             Ok(json(status, &value))
         }
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS => {
-            Err(refused(&answer, policy))
+            Err(refused(answer, policy))
         }
         // The service's own words about this very request, in its own shape.
         status if status.is_client_error() => match serde_json::from_slice::<Value>(&answer.body) {
             Ok(value) => Ok(json(status, &value)),
-            Err(_) => Err(refused(&answer, policy)),
+            Err(_) => Err(refused(answer, policy)),
         },
-        _ => Err(refused(&answer, policy)),
+        _ => Err(refused(answer, policy)),
     }
+}
+
+/// More ids than the service takes at once: one call after another, and one answer for all. After the first has been
+/// carried out an error no longer undoes it, so from then on what failed is told id by id, as the service does.
+async fn batches(
+    client: &Client,
+    policy: &Policy,
+    address: &str,
+    files: &[FileUuid],
+    call: fn(Vec<FileUuid>) -> Call,
+) -> Result<Response, Fault> {
+    let (mut result, mut problems) = (Vec::new(), serde_json::Map::new());
+    let mut parts = files.chunks(BATCH_LIMIT);
+    while let Some(some) = parts.next() {
+        let one = call(some.to_vec());
+        match client.ask::<Value>(&one).await {
+            Ok(mut batch) => {
+                localise(&mut batch, &one, address)?;
+                result.extend(batch["result"].as_array_mut().map(std::mem::take).unwrap_or_default());
+                problems.extend(batch["problems"].as_object_mut().map(std::mem::take).unwrap_or_default());
+            }
+            Err(error) if result.is_empty() && problems.is_empty() => return Err(failed(&error, policy)),
+            Err(error) => {
+                let why = failed(&error, policy).detail().to_owned();
+                let untouched = std::iter::once(some).chain(parts).flatten();
+                problems.extend(untouched.map(|file| (file.to_string(), Value::String(why.clone()))));
+                break;
+            }
+        }
+    }
+    Ok(json(StatusCode::OK, &serde_json::json!({ "status": "ok", "result": result, "problems": problems })))
 }
 
 fn failed(error: &Error, policy: &Policy) -> Fault {
@@ -62,47 +109,59 @@ fn json(status: StatusCode, value: &Value) -> Response {
 }
 
 /// Turns links to Uploadcare's API into links to us.
-fn localise(value: &mut Value, call: &Call, address: &str) -> Result<(), Fault> {
-    match call {
-        Call::FilesList(_) => {
-            for name in ["next", "previous"] {
-                if let Some(Value::String(link)) = value.get(name) {
-                    value[name] = Value::String(own_link(link, address)?);
-                }
-            }
-            for file in value.get_mut("results").and_then(Value::as_array_mut).into_iter().flatten() {
-                localise_file(file, address);
-            }
-        }
-        Call::FileInfo(_) | Call::FileStore(_) | Call::FileDelete(_) => localise_file(value, address),
-        Call::ProjectInfo => {}
-        // Until it is known where its links are, an answer does not go out.
-        _ => {
-            return Err(Fault::new(ProblemKind::NotFound, "There is no such operation; see the list of operations."));
+pub(crate) fn localise(value: &mut Value, call: &Call, address: &str) -> Result<(), Fault> {
+    for name in ["next", "previous"] {
+        if let Some(Value::String(link)) = value.get(name) {
+            value[name] = Value::String(own_link(link, call, address)?);
         }
     }
+    localise_object(value, address);
     Ok(())
 }
 
-fn localise_file(file: &mut Value, address: &str) {
-    let uuid = file.get("uuid").and_then(Value::as_str).and_then(|text| FileUuid::parse(text).ok());
-    if let (Some(uuid), Some(url)) = (uuid, file.get_mut("url")) {
-        *url = Value::String(format!("{address}{}", Call::FileInfo(uuid).target()));
+/// A file and a group say where the API describes them; they lie in lists and within one another.
+fn localise_object(value: &mut Value, address: &str) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| localise_object(item, address)),
+        Value::Object(members) => {
+            let text = |name: &str| members.get(name).and_then(Value::as_str);
+            let file = text("uuid").and_then(|text| FileUuid::parse(text).ok()).map(Call::FileInfo);
+            let group = text("id").and_then(|text| GroupId::parse(text).ok()).map(Call::GroupInfo);
+            if let (Some(call), Some(url)) = (file.or(group), members.get_mut("url")) {
+                *url = Value::String(format!("{address}{}", call.target()));
+            }
+            for name in ["results", "result", "files"] {
+                if let Some(inner) = members.get_mut(name) {
+                    localise_object(inner, address);
+                }
+            }
+        }
+        _ => {}
     }
 }
 
-/// The same page, asked of us. The link is read into typed values and written anew, so it cannot become anything
-/// but the address of a page.
-fn own_link(link: &str, address: &str) -> Result<String, Fault> {
-    let foreign = || {
+/// The same list's page, asked of us.
+fn own_link(link: &str, call: &Call, address: &str) -> Result<String, Fault> {
+    linked(link, call).map(|page| format!("{address}{}", page.target())).ok_or_else(|| {
         tracing::warn!("a page of Uploadcare links to something that is no page");
         Fault::new(ProblemKind::UpstreamUnavailable, "Uploadcare answered something unexpected; try again.")
-    };
-    let uri: Uri = link.parse().map_err(|_| foreign())?;
-    match operation::parse(&Method::GET, uri.path(), uri.query()) {
-        Ok(call @ Call::FilesList(_)) => Ok(format!("{address}{}", call.target())),
-        _ => Err(foreign()),
+    })
+}
+
+/// The page that a list's link leads to. The link is read into typed values and written anew, so it cannot become
+/// anything but a page of the same list.
+pub(crate) fn linked(link: &str, call: &Call) -> Option<Call> {
+    let uri: Uri = link.parse().ok()?;
+    if uri.path() != call.id().row().path {
+        return None;
     }
+    let query = uri.query().unwrap_or_default();
+    Some(match call {
+        Call::FilesList(_) => Call::FilesList(operation::files_query(query).ok()?),
+        Call::GroupsList(_) => Call::GroupsList(operation::groups_query(query).ok()?),
+        Call::FilesSearch(search, _) => Call::FilesSearch(search.clone(), operation::search_page(query).ok()?),
+        _ => return None,
+    })
 }
 
 fn redact(value: &mut Value, what: Redaction) {
@@ -148,7 +207,30 @@ mod tests {
             })
         );
         for link in ["https://api.uploadcare.com/project/", "//evil.test/files/?limit=x", "javascript:alert(1)", ""] {
-            assert!(own_link(link, OURS).is_err(), "{link}");
+            assert!(own_link(link, &Call::FilesList(FilesQuery::default()), OURS).is_err(), "{link}");
+        }
+    }
+
+    #[test]
+    fn files_and_groups_are_described_by_us_wherever_they_lie() {
+        let url = "https://api.uploadcare.com/x/";
+        let file = || json!({"uuid": FILE, "url": url, "metadata": {"url": url}});
+        let ours = || json!({"uuid": FILE, "url": format!("{OURS}/files/{FILE}/"), "metadata": {"url": url}});
+        let group = format!("{FILE}~1");
+        for (mut given, expected) in [
+            (
+                json!({"status": "ok", "result": [file()], "problems": {}}),
+                json!({"status": "ok", "result": [ours()], "problems": {}}),
+            ),
+            (json!({"type": "file", "result": file()}), json!({"type": "file", "result": ours()})),
+            (
+                json!({"id": group, "url": url, "files": [file(), null]}),
+                json!({"id": group, "url": format!("{OURS}/groups/{group}/"), "files": [ours(), null]}),
+            ),
+            (json!({"type": "url", "result": "s3://bucket/x"}), json!({"type": "url", "result": "s3://bucket/x"})),
+        ] {
+            localise(&mut given, &Call::ProjectInfo, OURS).unwrap();
+            assert_eq!(given, expected);
         }
     }
 

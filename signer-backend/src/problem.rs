@@ -18,7 +18,7 @@ pub struct Fault(Box<Parts>);
 struct Parts {
     problem: Problem,
     retry_after: Option<Duration>,
-    allow: Option<&'static str>,
+    allow: Option<String>,
 }
 
 impl Fault {
@@ -43,8 +43,8 @@ impl Fault {
 
     /// Says which methods there are.
     #[must_use]
-    pub fn allow(mut self, methods: &'static str) -> Self {
-        self.0.allow = Some(methods);
+    pub fn allow(mut self, methods: impl Into<String>) -> Self {
+        self.0.allow = Some(methods.into());
         self
     }
 
@@ -75,8 +75,8 @@ pub(crate) fn render(mut response: Response, request_id: &str) -> Response {
     if let Some(wait) = retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
     }
-    if let Some(methods) = allow {
-        headers.insert(header::ALLOW, HeaderValue::from_static(methods));
+    if let Some(methods) = allow.and_then(|methods| HeaderValue::from_str(&methods).ok()) {
+        headers.insert(header::ALLOW, methods);
     }
     if problem.status == StatusCode::UNAUTHORIZED.as_u16() {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"updock-signer\""));

@@ -14,7 +14,7 @@ use crate::policy::{CredentialTerms, Policy};
 use crate::problem::{Fault, render};
 use crate::random::base62;
 use crate::sentence::{self, Pass};
-use crate::{cors, credentials, gateway, operation, upstream};
+use crate::{cors, credentials, front, operation, own, upstream};
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -43,7 +43,7 @@ struct Inner {
     client: Client,
     log: Arc<dyn DecisionLog>,
     visitors: Option<PeerLimiter>,
-    /// Where callers reach our REST front, without a final slash.
+    /// Where callers reach us, without a final slash.
     address: String,
 }
 
@@ -80,7 +80,7 @@ impl SignerBuilder {
             .build();
         let own = policy.public_url.as_ref().map(ToString::to_string);
         let address = self.address.or(own).unwrap_or_else(|| format!("http://{}", policy.listen));
-        let address = format!("{}{}", address.trim_end_matches('/'), paths::UPLOADCARE);
+        let address = address.trim_end_matches('/').to_owned();
         let visitors = policy.visitors.as_ref().map(|visitors| PeerLimiter::new(visitors.rate));
         Signer(Arc::new(Inner { policy, client, log: self.log, visitors, address }))
     }
@@ -108,10 +108,12 @@ impl Signer {
             .layer(from_fn_with_state(self.clone(), open_to_listed_origins));
         Router::new()
             .merge(browsers)
-            .route(&format!("{}/{{*path}}", paths::UPLOADCARE), any(uploadcare))
+            .route(&format!("{}/{{*path}}", paths::UPLOADCARE), any(front::uploadcare))
             .route("/livez", get(async || "alive\n"))
             // The policy was read before anything listened, and there is no other state: ready from the first moment.
             .route("/readyz", get(async || "ready\n"))
+            // Official SDKs put their paths at the root of whatever base address they are given.
+            .merge(operation::roots().fold(Router::new(), |router, root| router.route(&root, any(front::uploadcare))))
             .fallback(async || Fault::new(ProblemKind::NotFound, "There is nothing at this address."))
             .method_not_allowed_fallback(async |method: Method| {
                 let sentence = format!("{method} is not possible here; the Allow header says what is.");
@@ -162,6 +164,18 @@ impl Signer {
         }
     }
 
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.0.policy
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.0.address
+    }
+
     fn terms(&self, caller: &Caller) -> &CredentialTerms {
         match (caller, &self.0.policy.visitors) {
             (Caller::Visitor { .. }, Some(visitors)) => &visitors.terms,
@@ -180,7 +194,13 @@ impl Signer {
     }
 
     /// Decides on `what`; records a refusal, and an approval too unless its own sentence follows.
-    async fn decide<T>(&self, visit: &Visit, need: Need, asked: Asked<'_>, what: T) -> Result<Allowed<T>, Fault> {
+    pub(crate) async fn decide<T>(
+        &self,
+        visit: &Visit,
+        need: Need,
+        asked: Asked<'_>,
+        what: T,
+    ) -> Result<Allowed<T>, Fault> {
         let (decision, allowed) = visit.caller.may(need, what);
         let refused = allowed.is_none();
         if refused || !asked.sentence_follows {
@@ -194,7 +214,7 @@ impl Signer {
     }
 
     /// Records that something allowed came to nothing, and gives its fault on.
-    async fn came_to_nothing(&self, visit: &Visit, asked: Asked<'_>, fault: Fault) -> Result<Fault, Fault> {
+    pub(crate) async fn came_to_nothing(&self, visit: &Visit, asked: Asked<'_>, fault: Fault) -> Result<Fault, Fault> {
         let text = sentence::not_carried_out(&visit.caller, asked.words, fault.detail());
         self.record(visit.record(Phase::Outcome, asked.operation, None, text)).await?;
         Ok(fault)
@@ -203,14 +223,14 @@ impl Signer {
 
 /// What is asked, in words.
 #[derive(Clone, Copy)]
-struct Asked<'a> {
-    operation: &'static str,
-    words: &'a str,
-    sentence_follows: bool,
+pub(crate) struct Asked<'a> {
+    pub(crate) operation: &'static str,
+    pub(crate) words: &'a str,
+    pub(crate) sentence_follows: bool,
 }
 
 /// A caller and its request.
-struct Visit {
+pub(crate) struct Visit {
     caller: Caller,
     peer: Option<IpAddr>,
     request_id: String,
@@ -323,7 +343,8 @@ async fn issue_credential(
     visit: Visit,
     OptionalJson(asked): OptionalJson<CredentialRequest>,
 ) -> Result<response::Json<IssuedCredential>, Fault> {
-    let words = Asked { operation: "uploads.credential", words: "issue an upload credential", sentence_follows: true };
+    let words =
+        Asked { operation: own::UPLOAD_CREDENTIAL.id, words: own::UPLOAD_CREDENTIAL.words, sentence_follows: true };
     let allowed = signer.decide(&visit, Need::UPLOAD, words, ()).await?;
     let grant = match credentials::grant(signer.terms(&visit.caller), &asked) {
         Ok(grant) => grant,
@@ -359,7 +380,7 @@ async fn issue_credential(
 
 /// `GET /v1/upload-policy`: what may be uploaded. Needs `uploads: read`.
 async fn upload_policy(State(signer): State<Signer>, visit: Visit) -> Result<response::Json<UploadPolicy>, Fault> {
-    let words = Asked { operation: "uploads.policy", words: "read the upload policy", sentence_follows: false };
+    let words = Asked { operation: own::UPLOAD_POLICY.id, words: own::UPLOAD_POLICY.words, sentence_follows: false };
     signer.decide(&visit, Need::UPLOAD_POLICY, words, ()).await?;
     Ok(response::Json(signer.0.policy.upload_policy.clone()))
 }
@@ -371,7 +392,7 @@ async fn confirm_upload(
     Json(ConfirmRequest { uuid }): Json<ConfirmRequest>,
 ) -> Result<Response, Fault> {
     let words = format!("confirm file {uuid}");
-    let asked = Asked { operation: "uploads.confirm", words: &words, sentence_follows: false };
+    let asked = Asked { operation: own::UPLOAD_CONFIRM.id, words: &words, sentence_follows: false };
     let allowed = signer.decide(&visit, Need::UPLOAD, asked, uuid).await?;
     let Inner { policy, client, .. } = &*signer.0;
     match confirm(client, policy, signer.terms(&visit.caller), *allowed.what()).await {
@@ -385,20 +406,5 @@ async fn confirm_upload(
             signer.record(visit.record(Phase::Outcome, asked.operation, None, text)).await?;
             Err(fault)
         }
-    }
-}
-
-/// `/v1/uploadcare/...`: the REST API. What it needs stands in the operation table.
-async fn uploadcare(State(signer): State<Signer>, visit: Visit, method: Method, uri: Uri) -> Result<Response, Fault> {
-    let path = uri.path().strip_prefix(paths::UPLOADCARE).unwrap_or_default();
-    let call = operation::parse(&method, path, uri.query())?;
-    let row = call.id().row();
-    let words = sentence::call_words(&call);
-    let asked = Asked { operation: row.id.as_str(), words: &words, sentence_follows: false };
-    let allowed = signer.decide(&visit, Need::of(row), asked, call).await?;
-    let Inner { policy, client, address, .. } = &*signer.0;
-    match gateway::forward(client, policy, address, &allowed).await {
-        Ok(response) => Ok(response),
-        Err(fault) => Err(signer.came_to_nothing(&visit, asked, fault).await?),
     }
 }

@@ -9,6 +9,7 @@ mod confirm;
 mod credentials;
 mod door;
 mod http_client;
+mod matrix;
 mod policy_file;
 mod process;
 mod stage;

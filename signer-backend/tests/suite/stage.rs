@@ -98,7 +98,8 @@ impl Stage {
 
     /// How many REST requests reached the stand-in.
     pub(crate) fn rest_requests(&self) -> usize {
-        let rest = |path: &str| path.starts_with("/files/") || path.starts_with("/project/");
+        let roots = ["files", "groups", "convert", "addons", "webhooks", "project"];
+        let rest = |path: &str| roots.iter().any(|root| path.starts_with(&format!("/{root}/")));
         self.local.requests().iter().filter(|request| rest(&request.path)).count()
     }
 
