@@ -232,6 +232,6 @@ fn totals(totals: &Totals) -> JsValue {
     } else {
         "idle"
     };
-    let Totals { files, done, failed, rejected, paused, active, bytes, sent } = *totals;
+    let Totals { files, done, failed, rejected, paused, needs_file: _, active, bytes, sent } = *totals;
     page_totals(status, files, done, failed, rejected, paused, active, bytes as f64, sent as f64)
 }

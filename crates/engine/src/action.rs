@@ -2,7 +2,7 @@
 
 use crate::FileKey;
 use std::ops::Range;
-use updock_types::Method;
+use updock_types::{FileUuid, Method};
 
 /// Something the driver must do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,57 @@ pub enum Action {
     Abort(RequestId),
     /// The file's bytes are not needed again.
     Release(FileKey),
+    /// Write something down that outlives this engine, in order, at once. If that cannot be done, say
+    /// [`crate::Input::JournalFailed`]; a driver without a journal ignores these.
+    Journal(Journal),
+    /// Take a file's fingerprint; answer with [`crate::Input::Fingerprinted`], in a minute at most.
+    Fingerprint(FileKey),
+    /// Open the handle kept with an upload; answer with [`crate::Input::Chosen`] or [`crate::Input::NotOpened`].
+    Open {
+        /// The row that needs it.
+        row: FileKey,
+        /// The upload it was kept with.
+        upload: FileUuid,
+    },
+    /// The file that was just added belongs to a row that needs one: its bytes go by that row's key from now on. The
+    /// file's own key never gets a row.
+    Adopt {
+        /// The key it was added with.
+        file: FileKey,
+        /// The row.
+        row: FileKey,
+    },
+}
+
+/// What the driver writes down. An upload is a list of short texts that only the engine reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Journal {
+    /// A new list, with its first record: up to about a hundred bytes for each part of the file.
+    Begin {
+        /// Its name.
+        upload: FileUuid,
+        /// Whose upload it is; a driver that can keep a handle to the file keeps it with the list.
+        file: FileKey,
+        /// The first record. It holds URLs that let their bearer write a part of this upload for 24 hours.
+        record: String,
+    },
+    /// One more record: a few bytes.
+    Append {
+        /// To which list.
+        upload: FileUuid,
+        /// The record.
+        record: String,
+    },
+    /// The list is of no use any more: delete it.
+    End {
+        /// Which.
+        upload: FileUuid,
+    },
+    /// The list is not this engine's business: another project's, or of a newer version. It stays as it was found.
+    Leave {
+        /// Which.
+        upload: FileUuid,
+    },
 }
 
 /// Names a request of one engine; never used twice.

@@ -1,7 +1,8 @@
 //! One file: where it is on its way, and the row that shows it.
 
 use crate::{
-    Cause, Failure, FileKey, Millis, RequestId, Row, RowState, WaitReason, backoff, judge::Asked, parts::Parts,
+    Cause, Digest, Failure, FileKey, Millis, Need, NewFile, RequestId, Row, RowState, WaitReason, backoff,
+    judge::Asked, parts::Parts,
 };
 use std::sync::Arc;
 use updock_types::{FileUuid, policy::Refusal};
@@ -9,7 +10,11 @@ use updock_types::{FileUuid, policy::Refusal};
 /// A file of the list.
 pub(crate) struct File {
     pub(crate) size: u64,
+    /// Milliseconds since 1970; 0 when unknown.
+    pub(crate) modified: u64,
     pub(crate) phase: Phase,
+    /// What is written down about it, once it travels in parts.
+    pub(crate) diary: Diary,
     /// The row as last shown. Its `sent` is the high-water mark of progress.
     pub(crate) row: Arc<Row>,
     /// Is it among the changes to be shown?
@@ -23,10 +28,55 @@ pub(crate) enum Phase {
     Queued(Box<Work>),
     Active(Box<Work>),
     Paused(Box<Work>),
+    /// Its upload began before this engine; the file is to come.
+    Needs(Need, Box<Work>),
+    /// A file has come for it, and is being compared.
+    Checking(Check, Box<Work>),
     Done(Success),
     /// With what can be taken up again on a retry.
     Failed(Failure, Box<Work>),
     Removed,
+}
+
+/// A file that is being compared with the one an upload began with.
+#[derive(Clone, Copy)]
+pub(crate) struct Check {
+    pub(crate) came: Came,
+    pub(crate) then: Then,
+    /// The driver has so long.
+    pub(crate) until: Millis,
+}
+
+/// How a file came to a row that needs one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Came {
+    /// Among added files: if it is another one, it is uploaded all the same, from its start.
+    Added,
+    /// For this row: if it is another one, it is refused.
+    Chosen,
+}
+
+/// What happens after the comparison.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Then {
+    GoOn,
+    Pause,
+}
+
+/// What is written down about a file.
+#[derive(Default)]
+pub(crate) enum Diary {
+    /// Nothing yet.
+    #[default]
+    None,
+    /// Its fingerprint is being taken.
+    Asked,
+    /// It can be written.
+    Closed(Digest),
+    /// This upload is written.
+    Open(Digest, FileUuid),
+    /// It cannot be written.
+    Off,
 }
 
 /// How a file is done.
@@ -55,6 +105,8 @@ pub(crate) struct Work {
     pub(crate) renewed: u32,
     /// Times its multipart upload was started anew.
     pub(crate) restarted: u32,
+    /// Its upload began before this engine, so that more may have happened to it than is known.
+    pub(crate) resumed: bool,
     /// The service wants a credential even where it usually takes none.
     pub(crate) signed: bool,
 }
@@ -82,6 +134,8 @@ pub(crate) enum Inspecting {
     Readiness,
     /// To learn whether a completion whose answer was lost took place.
     Completion,
+    /// Storage does not take parts any more: to learn whether everything took place before this engine.
+    Resumption,
 }
 
 /// A wait.
@@ -109,6 +163,7 @@ impl Work {
             looks: 0,
             renewed: 0,
             restarted: 0,
+            resumed: false,
             signed: false,
         }
     }
@@ -185,6 +240,15 @@ impl Work {
         }
     }
 
+    /// Bytes that are surely with the service.
+    pub(crate) fn kept_bytes(&self, size: u64) -> u64 {
+        match &self.step {
+            Step::Direct | Step::Start => 0,
+            Step::Parts(parts) => parts.finished_bytes(),
+            Step::Complete(_) | Step::Inspect(..) | Step::Confirm(_) => size,
+        }
+    }
+
     /// The state a row shows. `sent_all`: has every byte of a direct upload left? `signing`: is the credential that it
     /// needs still to come?
     pub(crate) fn shown(&self, now: Millis, offline: bool, signing: bool, sent_all: bool) -> RowState {
@@ -215,10 +279,11 @@ impl Work {
 }
 
 impl File {
-    pub(crate) fn new(key: FileKey, name: &str, size: u64, media_type: &str, phase: Phase) -> Self {
-        let state = RowState::Reading;
-        let row = Row { key, name: name.into(), size, media_type: media_type.into(), sent: 0, state };
-        Self { size, phase, row: Arc::new(row), changed: false }
+    pub(crate) fn new(key: FileKey, new: &NewFile, phase: Phase) -> Self {
+        let NewFile { size, modified, .. } = *new;
+        let (name, media_type) = (new.name.as_str().into(), new.media_type.as_str().into());
+        let row = Row { key, name, size, media_type, sent: 0, state: RowState::Reading };
+        Self { size, modified, phase, diary: Diary::None, row: Arc::new(row), changed: false }
     }
 
     /// The row in another state. Rows that were shown never change.
@@ -238,7 +303,12 @@ impl File {
     /// Takes the work out of whatever phase holds some, leaving `Removed`; the caller sets the next phase.
     pub(crate) fn take_work(&mut self) -> Option<Box<Work>> {
         match std::mem::replace(&mut self.phase, Phase::Removed) {
-            Phase::Queued(work) | Phase::Active(work) | Phase::Paused(work) | Phase::Failed(_, work) => Some(work),
+            Phase::Queued(work)
+            | Phase::Active(work)
+            | Phase::Paused(work)
+            | Phase::Needs(_, work)
+            | Phase::Checking(_, work)
+            | Phase::Failed(_, work) => Some(work),
             other => {
                 self.phase = other;
                 None

@@ -1,6 +1,7 @@
 //! What comes in.
 
-use crate::{Answer, Config, FileKey, RequestId};
+use crate::{Answer, Config, FileKey, Millis, RequestId};
+use updock_types::FileUuid;
 
 /// Something that happened.
 #[derive(Debug, Clone)]
@@ -29,12 +30,34 @@ pub enum Input {
     Budget(u8),
     /// From now on these settings hold; what is in flight goes on as it is.
     Configured(Box<Config>),
+    /// What the driver's journal has from before. Each gets the next key, in order, also one that cannot be gone on
+    /// with: that one has no row. Best handed in first, so that files added afterwards find their uploads.
+    Recovered(Vec<Recovered>),
+    /// The answer to [`crate::Action::Fingerprint`].
+    Fingerprinted {
+        /// Of which file.
+        file: FileKey,
+        /// What was found.
+        fingerprint: Fingerprint,
+    },
+    /// A file for a row that needs one: chosen again, or opened as [`crate::Action::Open`] asked. It is taken if it is the
+    /// file that the upload began with; if not, the row says what differs, and the file is released.
+    Chosen {
+        /// The row.
+        row: FileKey,
+        /// The file.
+        file: NewFile,
+    },
+    /// [`crate::Action::Open`] did not work; a person must choose the file.
+    NotOpened(FileKey),
+    /// Nothing more can be written about this upload; it goes on without.
+    JournalFailed(FileUuid),
     /// Time has passed; see [`crate::Engine::deadline`].
     Tick,
 }
 
 /// A file's facts. Its bytes stay with the driver.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewFile {
     /// As the person knows it; any text.
     pub name: String,
@@ -42,6 +65,57 @@ pub struct NewFile {
     pub size: u64,
     /// As told by the browser or by the first bytes; empty when unknown.
     pub media_type: String,
+    /// When it was last changed, milliseconds since 1970; 0 when unknown.
+    pub modified: u64,
+}
+
+/// What tells two files of the same name, size, type and time apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fingerprint {
+    /// SHA-256 over the first and the last 64 KiB, and over what else makes it another upload for the driver.
+    Known(Digest),
+    /// It cannot be had: no cryptography in an insecure context, or the file cannot be read. Without it an upload
+    /// leaves no journal and takes none up.
+    Unavailable,
+}
+
+/// A SHA-256, written as 64 hexadecimal digits in lower case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Digest(Box<str>);
+
+impl Digest {
+    /// Reads it; `None` if it is anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let hex = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        (text.len() == 64 && text.bytes().all(hex)).then(|| Self(text.into()))
+    }
+
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An upload that the driver's journal holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovered {
+    /// Under which it was written.
+    pub upload: FileUuid,
+    /// Since [`crate::Journal::Begin`], by the driver's wall clock; zero if that ran backwards.
+    pub age: Millis,
+    /// The records, oldest first. Any text: what is damaged, cut off or from another version is not gone on with.
+    pub records: Vec<String>,
+    /// How its file can be had.
+    pub reach: Reach,
+}
+
+/// How the file of an earlier upload can be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// A person must choose it again.
+    Choose,
+    /// The driver kept a handle, and opens it when asked.
+    Handle,
 }
 
 /// What a person can ask for. What makes no sense in a file's state does nothing.
@@ -51,7 +125,7 @@ pub enum Command {
     Start(Which),
     /// Stop sending; keep what was sent.
     Pause(Which),
-    /// Go on after a pause.
+    /// Go on after a pause; open the file of an earlier upload, where the driver has a handle.
     Resume(Which),
     /// Try a failed or cancelled file again, keeping finished parts where they are good.
     Retry(Which),

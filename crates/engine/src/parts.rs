@@ -20,10 +20,12 @@ pub(crate) struct Parts {
     urls: Vec<String>,
     size: u64,
     part_size: u64,
-    /// The first part that was never handed out.
+    /// The first part that was never handed out and is not finished.
     cursor: usize,
     again: Vec<Again>,
     flying: usize,
+    /// By part: is it stored?
+    stored: Vec<bool>,
     finished: usize,
     finished_bytes: u64,
 }
@@ -50,8 +52,11 @@ impl Parts {
     /// `None` when the server gave another number of URLs than the size needs.
     pub(crate) fn new(uuid: FileUuid, urls: Vec<String>, size: u64, part_size: u64) -> Option<Self> {
         let needed = size.div_ceil(part_size);
-        (urls.len() as u64 == needed).then_some(Self {
+        // One URL for two parts would have one overwrite the other; which is seen only once everything is sent.
+        let repeated = urls.windows(2).any(|two| two[0] == two[1]);
+        (urls.len() as u64 == needed && !repeated).then(|| Self {
             uuid,
+            stored: vec![false; urls.len()],
             urls,
             size,
             part_size,
@@ -63,14 +68,43 @@ impl Parts {
         })
     }
 
+    /// A part was stored before this was made. `None` if there is no such part.
+    pub(crate) fn already_stored(&mut self, part: usize) -> Option<()> {
+        if !*self.stored.get(part)? {
+            self.note_stored(part);
+        }
+        self.skip_stored();
+        Some(())
+    }
+
+    fn note_stored(&mut self, part: usize) {
+        self.stored[part] = true;
+        self.finished += 1;
+        let range = self.range(part);
+        self.finished_bytes += range.end - range.start;
+    }
+
+    fn skip_stored(&mut self) {
+        while self.stored.get(self.cursor) == Some(&true) {
+            self.cursor += 1;
+        }
+    }
+
+    /// Parts that are stored.
+    pub(crate) fn all_stored(&self) -> impl Iterator<Item = usize> {
+        self.stored.iter().enumerate().filter(|(_, stored)| **stored).map(|(part, _)| part)
+    }
+
     /// The next part that may go at `now`.
     pub(crate) fn take(&mut self, now: Millis) -> Option<Outgoing> {
         let next = if let Some(index) = self.again.iter().position(|again| again.at <= now) {
             let again = self.again.remove(index);
             Outgoing { part: again.part, failed: again.failed }
         } else if self.cursor < self.urls.len() {
+            let part = self.cursor;
             self.cursor += 1;
-            Outgoing { part: self.cursor - 1, failed: 0 }
+            self.skip_stored();
+            Outgoing { part, failed: 0 }
         } else {
             return None;
         };
@@ -86,9 +120,7 @@ impl Parts {
     /// A part is stored.
     pub(crate) fn finish(&mut self, outgoing: Outgoing) {
         self.flying -= 1;
-        self.finished += 1;
-        let range = self.range(outgoing.part);
-        self.finished_bytes += range.end - range.start;
+        self.note_stored(outgoing.part);
     }
 
     /// A part failed and goes again at `at`.
@@ -117,6 +149,14 @@ impl Parts {
                 again.at = again.at.min(now);
             }
         }
+    }
+
+    pub(crate) fn urls(&self) -> &[String] {
+        &self.urls
+    }
+
+    pub(crate) fn part_size(&self) -> u64 {
+        self.part_size
     }
 
     pub(crate) fn url(&self, part: usize) -> &str {
@@ -200,9 +240,26 @@ mod tests {
     }
 
     #[test]
+    fn what_was_stored_before_is_not_handed_out() {
+        let mut parts = parts(21, 5);
+        for stored in [0, 1, 3, 3] {
+            assert!(parts.already_stored(stored).is_some());
+        }
+        assert!(parts.already_stored(5).is_none());
+        assert_eq!(parts.finished_bytes(), 15);
+        assert_eq!(parts.take(Millis(0)).unwrap().part, 2);
+        let last = parts.take(Millis(0)).unwrap();
+        assert_eq!((last.part, parts.take(Millis(0))), (4, None));
+        parts.finish(last);
+        assert_eq!(parts.all_stored().collect::<Vec<_>>(), [0, 1, 3, 4]);
+        assert!(!parts.all_finished());
+    }
+
+    #[test]
     fn a_wrong_number_of_urls_is_no_upload() {
         let uuid = FileUuid::parse("17be4678-dab7-4bc7-8753-28914a22960a").unwrap();
         assert!(Parts::new(uuid, vec!["http://a".into()], 11, 5).is_none());
         assert!(Parts::new(uuid, Vec::new(), 11, 5).is_none());
+        assert!(Parts::new(uuid, vec!["http://a".into(); 3], 11, 5).is_none());
     }
 }

@@ -33,7 +33,7 @@ const COMPLETE: Endpoint = Endpoint::of(OperationId::MultipartComplete);
 const INFO: Endpoint = Endpoint::of(OperationId::UploadInfo);
 
 /// A whole number, without the formatting machinery: in a browser that would be downloaded for this alone.
-fn decimal(mut number: u64) -> String {
+pub(crate) fn decimal(mut number: u64) -> String {
     let mut digits = Vec::new();
     loop {
         digits.push(char::from(b'0' + u8::try_from(number % 10).unwrap_or(0)));

@@ -78,8 +78,8 @@ pub enum RowState {
     },
     /// It has failed for good, until a person acts.
     Failed(Failure),
-    /// Its upload can go on once the file is chosen again.
-    NeedsFile,
+    /// Its upload can go on once the file is there again.
+    NeedsFile(Need),
     /// It is gone; the last thing heard of it.
     Removed,
 }
@@ -87,8 +87,34 @@ pub enum RowState {
 impl RowState {
     /// Nothing more happens by itself.
     pub fn is_final(&self) -> bool {
-        matches!(self, Self::Rejected(_) | Self::Done { .. } | Self::Failed(_) | Self::NeedsFile | Self::Removed)
+        matches!(self, Self::Rejected(_) | Self::Done { .. } | Self::Failed(_) | Self::NeedsFile(_) | Self::Removed)
     }
+}
+
+/// How the file of an upload from before can be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// A person must choose it again; see [`crate::Input::Chosen`].
+    Choose,
+    /// [`crate::Command::Resume`] opens it.
+    Open,
+    /// What was chosen is another file; see there for what differs. The right one can still be chosen.
+    Wrong(Mismatch),
+}
+
+/// In what a file differs from the one that an upload began with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mismatch {
+    /// The name.
+    Name,
+    /// The number of bytes.
+    Size,
+    /// The media type.
+    Type,
+    /// The time of the last change.
+    Modified,
+    /// The bytes at its start or end, as far as they could be compared.
+    Content,
 }
 
 /// What a file waits for.
@@ -181,6 +207,14 @@ pub enum Remedy {
 }
 
 impl Failure {
+    /// Nothing of what the service has so far is of use any more.
+    pub(crate) fn ends_upload(&self) -> bool {
+        matches!(
+            self,
+            Self::SizeDiffers { .. } | Self::Lost | Self::Refused { .. } | Self::PolicyRefused { .. } | Self::Cancelled
+        )
+    }
+
     /// What a person can do.
     pub fn remedy(&self) -> Remedy {
         match self {
@@ -211,7 +245,9 @@ pub struct Totals {
     pub rejected: u32,
     /// Files paused.
     pub paused: u32,
-    /// Files under way: queued, uploading, waiting, retrying, processing.
+    /// Uploads from before whose file must be chosen again.
+    pub needs_file: u32,
+    /// Files under way: being checked, queued, uploading, waiting, retrying, processing.
     pub active: u32,
     /// Bytes of all files but those rejected.
     pub bytes: u64,

@@ -41,6 +41,7 @@ impl Files {
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of bytes")]
                 size: size_of(&self.0, key) as u64,
                 media_type: text_of(&self.0, key, "type"),
+                modified: 0,
             })
             .collect()
     }

@@ -23,7 +23,9 @@ use std::{
     rc::{Rc, Weak},
     sync::Arc,
 };
-use updock_engine::{Action, Command, Config, Engine, FileKey, Input, Network, RequestId, Row, Snapshot, Totals};
+use updock_engine::{
+    Action, Command, Config, Engine, FileKey, Fingerprint, Input, Network, RequestId, Row, Snapshot, Totals,
+};
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(module = "/src/driver/driver.js")]
@@ -250,6 +252,13 @@ impl Inner {
                 return;
             }
             Action::Release(key) => return self.files.release(key, false),
+            // No journal here yet; without a fingerprint the engine writes none.
+            Action::Fingerprint(file) => {
+                let fingerprint = Fingerprint::Unavailable;
+                self.inbox.borrow_mut().push_back(Input::Fingerprinted { file, fingerprint });
+                return;
+            }
+            Action::Journal(_) | Action::Open { .. } | Action::Adopt { .. } => return,
         };
         self.flights.borrow_mut().push(flight);
     }

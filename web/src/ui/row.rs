@@ -51,7 +51,7 @@ fn acts(state: &RowState) -> (Option<Act>, Act) {
             Remedy::Retry | Remedy::TellOwner => Some(Act::Retry),
         },
         RowState::Rejected(Refusal::TooMany { .. }) => None,
-        RowState::Rejected(_) | RowState::NeedsFile => Some(Act::Replace),
+        RowState::Rejected(_) | RowState::NeedsFile(_) => Some(Act::Replace),
         _ => None,
     };
     (first, if list::is_over(state) { Act::Remove } else { Act::Cancel })
@@ -62,7 +62,7 @@ fn state_icon(state: &RowState) -> icons::Icon {
     match state {
         RowState::Done { .. } => icons::CHECK,
         RowState::Failed(Failure::Cancelled) => icons::CROSS,
-        RowState::Failed(_) | RowState::Rejected(_) | RowState::NeedsFile => icons::ALERT,
+        RowState::Failed(_) | RowState::Rejected(_) | RowState::NeedsFile(_) => icons::ALERT,
         RowState::Waiting(_) => icons::CLOCK,
         RowState::Retrying { .. } => icons::RETRY,
         RowState::Paused => icons::PAUSE,

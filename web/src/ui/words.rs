@@ -123,7 +123,7 @@ pub fn state(state: &RowState) -> &'static str {
         RowState::Done { .. } => "Uploaded",
         RowState::Failed(Failure::Cancelled) => "Cancelled",
         RowState::Failed(_) => "Failed",
-        RowState::NeedsFile => "Needs file",
+        RowState::NeedsFile(_) => "Needs file",
         RowState::Removed => "Removed",
     }
 }
@@ -143,7 +143,7 @@ pub fn state_name(state: &RowState) -> &'static str {
         RowState::Processing => "processing",
         RowState::Done { .. } => "done",
         RowState::Failed(_) => "failed",
-        RowState::NeedsFile => "needs-file",
+        RowState::NeedsFile(_) => "needs-file",
         RowState::Removed => "removed",
     }
 }
@@ -170,7 +170,7 @@ pub fn reason(row: &Row, policy: &UploadPolicy, now: Millis) -> Option<String> {
                 seconds => join(&[cause, "; trying again in ", &duration(seconds)]),
             }
         }
-        RowState::NeedsFile => "Choose the file again to go on where it stopped.".to_owned(),
+        RowState::NeedsFile(_) => "Choose the file again to go on where it stopped.".to_owned(),
         _ => return None,
     })
 }

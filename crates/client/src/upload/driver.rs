@@ -21,8 +21,8 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use updock_engine::{
-    Action, Answer, Body, Command, Config, CredentialSource, Engine, Expect, Failure, FileKey, FormValue, Input,
-    Millis, NewFile, Reply, Request, RequestId, Row, RowState, Totals, Which, read_reply,
+    Action, Answer, Body, Command, Config, CredentialSource, Engine, Expect, Failure, FileKey, Fingerprint, FormValue,
+    Input, Millis, NewFile, Reply, Request, RequestId, Row, RowState, Totals, Which, read_reply,
 };
 use updock_types::PublicKey;
 
@@ -289,6 +289,10 @@ impl Driver {
                         flight.task.abort();
                     }
                 }
+                Action::Fingerprint(file) => {
+                    self.feed(Input::Fingerprinted { file, fingerprint: Fingerprint::Unavailable });
+                }
+                Action::Journal(_) | Action::Open { .. } | Action::Adopt { .. } => {}
                 Action::Release(key) => {
                     if let Some(stock) = self.stocks.get(key.0 as usize) {
                         stock.close();
@@ -371,7 +375,7 @@ fn outcome(row: &Row) -> Option<Outcome> {
         RowState::Rejected(refusal) => Some(Err(UploadError::Rejected(refusal.clone()))),
         RowState::Failed(Failure::Cancelled) | RowState::Removed => Some(Err(UploadError::Cancelled)),
         RowState::Failed(failure) => Some(Err(UploadError::Failed(failure.clone()))),
-        RowState::NeedsFile => Some(Err(UploadError::Failed(Failure::Unreadable))),
+        RowState::NeedsFile(_) => Some(Err(UploadError::Failed(Failure::Unreadable))),
         _ => None,
     }
 }

@@ -58,6 +58,7 @@ impl Source {
 
     /// Looks at it: its facts, and where its bytes are.
     pub(crate) fn open(self) -> io::Result<(NewFile, Stock)> {
+        let mut modified = 0;
         let (size, head, place, own_name) = match self.content {
             Content::Bytes(bytes) => {
                 let head = bytes.slice(..bytes.len().min(8192));
@@ -73,14 +74,21 @@ impl Source {
                 let mut head = Vec::new();
                 (&file).take(HEAD).read_to_end(&mut head)?;
                 let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+                modified = facts.modified().ok().map_or(0, since_1970);
                 let place = Place::Path { path, seen: Seen::of(&facts), open: Mutex::default() };
                 (facts.len(), head.into(), place, name)
             }
         };
         let name = self.name.or(own_name).unwrap_or_default();
         let media_type = self.media_type.unwrap_or_else(|| media_type(&name, &head));
-        Ok((NewFile { name, size, media_type }, Stock(place)))
+        Ok((NewFile { name, size, media_type, modified }, Stock(place)))
     }
+}
+
+/// Whole milliseconds; 0 for what is older.
+fn since_1970(time: SystemTime) -> u64 {
+    let passed = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(passed.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// By the first bytes, where they tell, else by the name; empty when neither does.

@@ -46,18 +46,24 @@ impl Engine {
             }
             (Answer::Started(started), Step::Start) => {
                 match Parts::new(started.uuid, started.parts.clone(), size, part_size(size)) {
-                    Some(parts) => work.advance(Step::Parts(parts)),
+                    Some(parts) => {
+                        work.advance(Step::Parts(parts));
+                        self.begin_journal(key);
+                    }
                     None => self.apply(now, key, &flight, Verdict::Again(Cause::Nonsense)),
                 }
             }
             (Answer::PartStored, Step::Parts(parts)) => {
                 work.throttled = 0;
-                if let Some(outgoing) = flight.part {
-                    parts.finish(outgoing);
-                }
-                if parts.all_finished() {
-                    let uuid = parts.uuid;
+                let Some(outgoing) = flight.part else { return };
+                parts.finish(outgoing);
+                let whole = parts.all_finished().then_some(parts.uuid);
+                if let Some(uuid) = whole {
                     work.advance(Step::Complete(uuid));
+                }
+                self.note_part(key, outgoing.part);
+                if whole.is_some() {
+                    self.note_completion(key);
                 }
             }
             (Answer::Facts(facts), Step::Complete(_) | Step::Inspect(..)) => self.inspected(now, key, facts),
@@ -213,11 +219,23 @@ impl Engine {
                 }
                 Failure::CredentialRefused { detail: detail.as_str().into() }
             }
+            Verdict::Restart(cause) if work.resumed => {
+                work.resumed = false;
+                let Step::Parts(Parts { uuid, .. }) = work.step else {
+                    return self.apply(now, key, flight, Verdict::Restart(cause));
+                };
+                self.call_back(now, key);
+                if let Some(work) = self.file_mut(key).and_then(File::work_mut) {
+                    work.advance(Step::Inspect(uuid, Inspecting::Resumption));
+                }
+                return;
+            }
             Verdict::Restart(cause) => {
                 work.restarted += 1;
                 if work.restarted <= MOST_RESTARTS && multipart {
                     let restarted = work.restarted;
                     self.call_back(now, key);
+                    self.end_journal(key);
                     let Some(work) = self.file_mut(key).and_then(File::work_mut) else { return };
                     work.advance(Step::Start);
                     work.restarted = restarted;
@@ -233,6 +251,9 @@ impl Engine {
                     Ok(()) => return,
                     Err(failure) => failure,
                 }
+            }
+            Verdict::CompleteAgain if matches!(work.step, Step::Inspect(_, Inspecting::Resumption)) => {
+                return self.apply(now, key, flight, Verdict::Restart(Cause::Server(404)));
             }
             Verdict::CompleteAgain => {
                 let lost = matches!(work.step, Step::Inspect(_, Inspecting::Readiness));
@@ -254,6 +275,7 @@ impl Engine {
 
     pub(super) fn done(&mut self, key: FileKey, success: Success) {
         self.retire(key);
+        self.end_journal(key);
         if let Some(file) = self.file_mut(key) {
             file.phase = Phase::Done(success);
         }
@@ -263,6 +285,9 @@ impl Engine {
 
     pub(super) fn fail(&mut self, now: Millis, key: FileKey, failure: Failure) {
         self.call_back(now, key);
+        if failure.ends_upload() {
+            self.end_journal(key);
+        }
         let mut failure = Some(failure);
         self.rephase(key, &mut |work| Phase::Failed(failure.take().unwrap_or(Failure::Cancelled), work));
     }
@@ -288,6 +313,7 @@ impl Engine {
     }
 
     pub(super) fn time_out(&mut self, now: Millis) {
+        self.time_out_checks(now);
         while let Some(at) = self.flights.iter().position(|flight| flight.times_out_at() <= now) {
             let flight = self.flights.swap_remove(at);
             self.actions.push_back(Action::Abort(flight.id));

@@ -2,8 +2,8 @@
 
 use super::Engine;
 use crate::{
-    Action, Command, Failure, FileKey, Millis, RowState, Which,
-    file::{File, Inspecting, Phase, Step, Work},
+    Action, Command, Failure, FileKey, Millis, Need, RowState, Which,
+    file::{File, Inspecting, Phase, Step, Then, Work},
 };
 
 impl Engine {
@@ -40,25 +40,40 @@ impl Engine {
                 self.call_back(now, key);
                 self.rephase(key, &mut Phase::Paused);
             }
+            (Command::Resume(_), Phase::Needs(Need::Open, _)) => self.open(key),
+            (Command::Pause(_), Phase::Checking(..)) => self.after_check(key, Then::Pause),
+            (Command::Resume(_), Phase::Checking(..)) => self.after_check(key, Then::GoOn),
+            // What was not compared must not be gone on with.
+            (Command::Cancel(_), Phase::Checking(..)) => {
+                self.end_journal(key);
+                let mut first = Some(first);
+                self.rephase(key, &mut |work| Phase::Failed(Failure::Cancelled, first.take().unwrap_or(work)));
+            }
             (Command::Resume(_), Phase::Paused(_)) => {
                 self.rephase(key, &mut Phase::Queued);
                 self.queue.push_front(key);
             }
             (Command::Retry(_), Phase::Failed(failure, _)) => {
                 let anew = matches!(failure, Failure::SizeDiffers { .. } | Failure::Unreadable | Failure::Lost);
+                if anew {
+                    self.end_journal(key);
+                }
                 let mut first = anew.then_some(first);
                 self.rephase(key, &mut |mut work| {
                     work.renew();
                     Phase::Queued(first.take().unwrap_or(work))
                 });
                 self.queue.push_back(key);
+                self.begin_journal(key);
             }
             (Command::Cancel(_), Phase::Queued(_) | Phase::Active(_) | Phase::Paused(_)) => {
                 self.call_back(now, key);
+                self.end_journal(key);
                 self.rephase(key, &mut |work| Phase::Failed(Failure::Cancelled, work));
             }
             (Command::Remove(_), _) => {
                 self.call_back(now, key);
+                self.end_journal(key);
                 self.remove(key);
             }
             _ => return,
@@ -90,7 +105,7 @@ impl Engine {
         let Some(file) = self.files.get_mut(key.0 as usize).and_then(Option::take) else { return };
         self.retire(key);
         self.gone.push(file.row_as(RowState::Removed, file.row.sent));
-        if !matches!(file.phase, Phase::Done(_)) {
+        if !matches!(file.phase, Phase::Done(_) | Phase::Needs(..)) {
             self.actions.push_back(Action::Release(key));
         }
     }

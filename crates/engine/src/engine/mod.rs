@@ -3,6 +3,7 @@
 mod answers;
 mod commands;
 mod next;
+mod resume;
 mod show;
 
 use crate::{
@@ -44,6 +45,8 @@ pub struct Engine {
     order: Vec<FileKey>,
     queue: VecDeque<FileKey>,
     active: Vec<FileKey>,
+    /// Rows that need a file, and rows whose file is being compared; some that are so no more.
+    needy: Vec<FileKey>,
     flights: Vec<Flight>,
     broker: Broker,
     next_request: u32,
@@ -89,6 +92,7 @@ impl Engine {
             order: Vec::new(),
             queue: VecDeque::new(),
             active: Vec::new(),
+            needy: Vec::new(),
             flights: Vec::new(),
             broker: Broker::default(),
             next_request: 0,
@@ -110,13 +114,18 @@ impl Engine {
         let now = now.max(self.now);
         self.now = now;
         match input {
-            Input::FilesAdded(files) => self.add(files),
+            Input::FilesAdded(files) => self.add(now, files),
             Input::Command(command) => self.command(now, command),
             Input::Progressed { request, sent } => self.progressed(now, request, sent),
             Input::Answered { request, answer } => self.answered(now, request, &answer),
             Input::Network(network) => self.network(now, network),
             Input::Budget(budget) => self.config.budget = budget.max(1),
             Input::Configured(config) => self.configure(*config),
+            Input::Recovered(found) => self.recover(found),
+            Input::Fingerprinted { file, fingerprint } => self.fingerprinted(file, fingerprint),
+            Input::Chosen { row, file } => self.chosen(now, row, &file),
+            Input::NotOpened(row) => self.not_opened(row),
+            Input::JournalFailed(upload) => self.journal_failed(upload),
             Input::Tick => {}
         }
         self.time_out(now);
@@ -133,7 +142,7 @@ impl Engine {
     /// When to call [`Self::handle`] with [`Input::Tick`], if nothing happens before; `None` to sleep until something does.
     #[must_use]
     pub fn deadline(&self) -> Option<Millis> {
-        let flights = self.flights.iter().map(Flight::times_out_at);
+        let flights = self.flights.iter().map(Flight::times_out_at).chain(self.checks_end_at());
         if !self.online {
             return flights.min();
         }
@@ -169,7 +178,8 @@ impl Engine {
                 Phase::Done(_) => totals.done += 1,
                 Phase::Failed(..) => totals.failed += 1,
                 Phase::Paused(_) => totals.paused += 1,
-                Phase::Queued(_) | Phase::Active(_) => totals.active += 1,
+                Phase::Needs(..) => totals.needs_file += 1,
+                Phase::Checking(..) | Phase::Queued(_) | Phase::Active(_) => totals.active += 1,
                 Phase::Ready | Phase::Removed => {}
             }
             totals.bytes += file.size;
@@ -215,11 +225,15 @@ impl Engine {
         }
     }
 
-    pub(super) fn add(&mut self, files: Vec<NewFile>) {
-        let rejected = |file: &File| matches!(file.phase, Phase::Rejected(_));
+    pub(super) fn add(&mut self, now: Millis, files: Vec<NewFile>) {
+        let rejected = |file: &File| matches!(file.phase, Phase::Rejected(_) | Phase::Needs(..));
         let mut present = self.files.iter().flatten().filter(|file| !rejected(file)).count();
         for new in files {
             let key = self.next_key();
+            if self.adopted(now, key, &new) {
+                present += 1;
+                continue;
+            }
             let policy = &self.config.policy;
             let verdict = policy
                 .check(&new.name, new.size, &new.media_type)
@@ -237,7 +251,7 @@ impl Engine {
             if matches!(phase, Phase::Queued(_)) {
                 self.queue.push_back(key);
             }
-            self.files.push(Some(Box::new(File::new(key, &new.name, new.size, &new.media_type, phase))));
+            self.files.push(Some(Box::new(File::new(key, &new, phase))));
             self.order.push(key);
             self.changed(key);
         }

@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::{
     CredentialSource, Millis, RowState,
-    file::{Phase, Step, Success},
+    file::{Phase, Success},
 };
 
 impl Engine {
@@ -23,14 +23,11 @@ impl Engine {
                 Phase::Queued(_) => (RowState::Queued, 0),
                 Phase::Paused(_) => (RowState::Paused, 0),
                 Phase::Active(work) => {
-                    let sent = match &work.step {
-                        Step::Direct => in_air,
-                        Step::Start => 0,
-                        Step::Parts(parts) => parts.finished_bytes() + in_air,
-                        Step::Complete(_) | Step::Inspect(..) | Step::Confirm(_) => file.size,
-                    };
+                    let sent = work.kept_bytes(file.size).saturating_add(in_air);
                     (work.shown(now, offline, signs && !usable, all_left), sent)
                 }
+                Phase::Needs(need, work) => (RowState::NeedsFile(*need), work.kept_bytes(file.size)),
+                Phase::Checking(_, work) => (RowState::Checking, work.kept_bytes(file.size)),
                 Phase::Done(done) => {
                     let Success { uuid, stored, confirmed, receipt } = done.clone();
                     (RowState::Done { uuid, stored, confirmed, receipt }, file.size)

@@ -18,17 +18,21 @@
 //! assert!(world.now < Millis(6_500));
 //! ```
 
+mod journal;
+mod kill;
 mod link;
 mod promise;
 mod service;
 
+pub use journal::{Damage, Lists, OnDisk};
+pub use kill::{Excused, Kill, Then};
 pub use link::Link;
 pub use promise::Promise;
 pub use service::{Endpoint, Fault};
 
 use crate::{
-    Action, Answer, Command, Config, CredentialSource, Engine, FileKey, Input, Millis, Network, NewFile, Request,
-    RequestId, Row, RowState, ServerRefusal, Which,
+    Action, Answer, Command, Config, CredentialSource, Engine, FileKey, Fingerprint, Input, Journal, Millis, Network,
+    NewFile, Request, RequestId, Row, RowState, ServerRefusal, Which,
 };
 use link::Transfer;
 use promise::keep;
@@ -71,13 +75,55 @@ pub struct World {
     pub link: Link,
     /// The Upload API and the signer.
     pub service: Service,
+    /// How fast fingerprints are taken.
+    pub fingerprinting: Fingerprinting,
+    /// Can the journal be written?
+    pub journaling: Journaling,
+    /// What may be sent a second time because of kills.
+    pub excused: Excused,
+    /// Uploads that nobody takes up again: shown as done, or excused.
+    over: BTreeSet<FileUuid>,
+    config: Config,
+    kills: u64,
+    /// When this engine began; its own clock began then.
+    epoch: Millis,
+    /// By how much the wall clock was moved.
+    wall_moved: i64,
+    /// The engine is being killed: so many actions of it are still done.
+    dies_after: Option<usize>,
+    lists: Lists,
+    fingerprints: BTreeMap<FileKey, Millis>,
     flights: BTreeMap<RequestId, Flight>,
     budget: usize,
     released: BTreeSet<FileKey>,
     stopped: BTreeSet<FileKey>,
     /// Parts whose storage the engine was told of.
     acknowledged: BTreeSet<(FileUuid, usize)>,
-    sizes: BTreeMap<FileKey, u64>,
+    /// The last of them, while the engine is at it.
+    fresh: Option<(FileUuid, usize)>,
+    files: BTreeMap<FileKey, OnDisk>,
+    /// Keys of added files whose rows have others.
+    adopted: BTreeMap<FileKey, FileKey>,
+}
+
+/// How fast fingerprints are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fingerprinting {
+    /// Within this time.
+    Within(Millis),
+    /// They cannot be taken.
+    Unavailable,
+    /// The driver never answers.
+    Never,
+}
+
+/// Can the journal be written?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Journaling {
+    /// Yes.
+    Works,
+    /// It is full, or forbidden.
+    Fails,
 }
 
 struct Flight {
@@ -93,7 +139,18 @@ impl World {
         change(&mut config);
         Self {
             budget: usize::from(config.budget),
-            engine: Engine::new(config, 7),
+            engine: Engine::new(config.clone(), 7),
+            fingerprinting: Fingerprinting::Within(Millis(0)),
+            journaling: Journaling::Works,
+            excused: Excused::default(),
+            over: BTreeSet::new(),
+            config,
+            kills: 0,
+            epoch: Millis(0),
+            wall_moved: 0,
+            dies_after: None,
+            lists: Lists::default(),
+            fingerprints: BTreeMap::new(),
             now: Millis(0),
             rows: BTreeMap::new(),
             sent: Vec::new(),
@@ -104,7 +161,9 @@ impl World {
             released: BTreeSet::new(),
             stopped: BTreeSet::new(),
             acknowledged: BTreeSet::new(),
-            sizes: BTreeMap::new(),
+            fresh: None,
+            files: BTreeMap::new(),
+            adopted: BTreeMap::new(),
         }
     }
 
@@ -139,14 +198,58 @@ impl World {
 
     /// Adds files of these sizes; gives their keys.
     pub fn add(&mut self, sizes: &[u64]) -> Vec<FileKey> {
+        let file = |(at, size): (usize, &u64)| OnDisk {
+            facts: NewFile {
+                name: format!("file {at} of {size}"),
+                size: *size,
+                media_type: "image/png".into(),
+                modified: 1,
+            },
+            content: 0,
+        };
+        let at = self.engine.next_key().0 as usize;
+        self.add_files(sizes.iter().enumerate().map(|(more, size)| file((at + more, size))).collect())
+    }
+
+    /// Adds files; gives the keys of their rows, which are those of earlier uploads where these are gone on with.
+    pub fn add_files(&mut self, files: Vec<OnDisk>) -> Vec<FileKey> {
         let first = self.engine.next_key().0;
-        let keys: Vec<FileKey> = (first..).take(sizes.len()).map(FileKey).collect();
-        for (key, size) in keys.iter().zip(sizes) {
-            self.sizes.insert(*key, *size);
-        }
-        let file = |size: &u64| NewFile { name: format!("file {size}"), size: *size, media_type: "image/png".into() };
-        self.input(Input::FilesAdded(sizes.iter().map(file).collect()));
-        keys
+        let keys: Vec<FileKey> = (first..).take(files.len()).map(FileKey).collect();
+        let facts = files.iter().map(|file| file.facts.clone()).collect();
+        self.files.extend(keys.iter().copied().zip(files));
+        self.adopted.clear();
+        self.input(Input::FilesAdded(facts));
+        keys.into_iter().map(|key| self.adopted.get(&key).copied().unwrap_or(key)).collect()
+    }
+
+    /// Moves the wall clock, by which the journal tells how old it is; 0 is where it was.
+    pub fn wall_clock(&mut self, moved: i64) {
+        self.wall_moved = moved;
+    }
+
+    fn wall(&self) -> u64 {
+        (1_000_000_000_000 + self.now.0).saturating_add_signed(self.wall_moved)
+    }
+
+    /// From now on only so many actions of the engine are done: it dies in the middle of something. [`Self::kill`] ends it.
+    pub fn dies_after(&mut self, actions: usize) {
+        self.dies_after = Some(actions);
+    }
+
+    /// The journal as it is now, to be put back with [`Self::restore_journal`].
+    pub fn journal_copy(&self) -> Lists {
+        self.lists.clone()
+    }
+
+    /// The journal is as it was then.
+    pub fn restore_journal(&mut self, lists: Lists) {
+        self.acknowledged.clear();
+        self.lists = lists;
+    }
+
+    /// Lists in the journal.
+    pub fn journals(&self) -> usize {
+        self.lists.len()
     }
 
     /// A person asks for something.
@@ -199,6 +302,16 @@ impl World {
         self.rows.values().all(|row| row.state.is_final())
     }
 
+    /// Requests in flight to an endpoint.
+    pub fn in_flight(&self, endpoint: Endpoint) -> usize {
+        self.flights.values().filter(|flight| service::endpoint(&flight.request) == endpoint).count()
+    }
+
+    /// A file as the person has it.
+    pub fn file(&self, key: FileKey) -> &OnDisk {
+        &self.files[&key]
+    }
+
     /// Requests in flight with a file's bytes.
     pub fn in_flight_of(&self, key: FileKey) -> usize {
         self.flights.values().filter(|flight| service::file_of(&flight.request) == Some(key)).count()
@@ -211,29 +324,82 @@ impl World {
 
     /// Gives the engine an input, does what it asks, and holds it to its promises.
     pub fn input(&mut self, input: Input) {
-        self.engine.handle(self.now, input);
+        if self.dies_after == Some(0) {
+            return;
+        }
+        self.engine.handle(self.now.since(self.epoch), input);
         while let Some(action) = self.engine.poll() {
+            if let Some(left) = &mut self.dies_after {
+                if *left == 0 {
+                    return;
+                }
+                *left -= 1;
+            }
             if let Some(trace) = &mut self.trace {
                 trace.push(format!("{} {action:?}", self.now.0));
             }
-            match action {
-                Action::Send(request) => self.send(request),
-                Action::AskPage { request, .. } => {
-                    let answer = self.service.issue(self.now);
-                    self.input(Input::Answered { request, answer });
-                }
-                Action::Abort(request) => {
-                    assert!(self.flights.remove(&request).is_some(), "aborted what was not in flight");
-                }
-                Action::Release(key) => assert!(self.released.insert(key), "released twice"),
-            }
+            self.perform(action);
         }
+        if self.dies_after == Some(0) {
+            return;
+        }
+        self.fresh = None;
         let flying = self.flights.len();
         keep(Promise::Budget, flying <= self.budget, || format!("{flying} requests in flight of {}", self.budget));
         assert_eq!(flying, self.engine.in_flight(), "the engine counts its requests wrongly");
         for row in self.engine.take_changes() {
             self.look_at(&row);
+            if let RowState::Done { uuid, .. } = row.state {
+                self.over.insert(uuid);
+            }
             self.rows.insert(row.key, row);
+        }
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Send(request) => self.send(request),
+            Action::AskPage { request, .. } => {
+                let answer = self.service.issue(self.now);
+                self.input(Input::Answered { request, answer });
+            }
+            Action::Abort(request) => {
+                assert!(self.flights.remove(&request).is_some(), "aborted what was not in flight");
+            }
+            Action::Release(key) => assert!(self.released.insert(key), "released twice"),
+            Action::Journal(journal) => self.write(journal),
+            Action::Fingerprint(key) => match self.fingerprinting {
+                Fingerprinting::Within(time) => {
+                    self.fingerprints.insert(key, self.now.after(time));
+                }
+                Fingerprinting::Unavailable => {
+                    self.input(Input::Fingerprinted { file: key, fingerprint: Fingerprint::Unavailable });
+                }
+                Fingerprinting::Never => {}
+            },
+            Action::Open { row, upload } => match self.lists.file(upload).cloned() {
+                Some(file) => self.choose(row, file),
+                None => self.input(Input::NotOpened(row)),
+            },
+            Action::Adopt { file, row } => {
+                self.adopted.insert(file, row);
+                let bytes = self.files.remove(&file).expect("a file that was added");
+                self.hand_over(row, bytes);
+            }
+        }
+    }
+
+    fn write(&mut self, journal: Journal) {
+        match (self.journaling, &journal) {
+            (Journaling::Fails, Journal::Begin { upload, .. } | Journal::Append { upload, .. }) => {
+                self.lists.forget(*upload);
+                self.input(Input::JournalFailed(*upload));
+            }
+            _ => {
+                let files = &self.files;
+                let stored = self.fresh.map(|fresh| fresh.1);
+                self.lists.write(self.wall(), journal, stored, |key| files[&key].clone());
+            }
         }
     }
 
@@ -242,8 +408,11 @@ impl World {
         keep(Promise::Progress, row.sent >= before, || format!("it fell from {before}: {row:?}"));
         keep(Promise::Progress, row.sent <= row.size, || format!("more than there is: {row:?}"));
         if let RowState::Done { uuid, .. } = &row.state {
-            let stored = self.service.stored(*uuid);
-            keep(Promise::TrueSuccess, stored == Some(row.size), || format!("{stored:?} is stored of {row:?}"));
+            let kept = self.service.kept(*uuid);
+            let whole = kept.is_some_and(|kept| kept.size == row.size);
+            keep(Promise::TrueSuccess, whole, || format!("{kept:?} is stored of {row:?}"));
+            let same = kept.is_some_and(|kept| kept.contents.iter().eq([&self.files[&row.key].content]));
+            keep(Promise::TrueSuccess, same, || format!("{kept:?} is a mixture, or not {row:?}"));
         }
     }
 
@@ -258,34 +427,53 @@ impl World {
         }
         if let (Some(uuid), Some(part)) = (service::upload_of(&request), part) {
             let again = self.acknowledged.contains(&(uuid, part));
-            keep(Promise::PartsOnce, !again, || format!("part {part} of {uuid} was stored, and is sent again"));
+            let promise = if self.kills == 0 { Promise::PartsOnce } else { Promise::Journal };
+            keep(promise, !again, || format!("part {part} of {uuid} was stored, and is sent again"));
         }
         self.sent.push(Sent { at: self.now, endpoint, file, part });
-        let bytes = request.body.file_bytes(|key| self.sizes[&key]);
+        let bytes = request.body.file_bytes(|key| self.files[&key].facts.size);
         let transfer = Transfer::new(&self.link, self.now, bytes);
         self.flights.insert(request.id, Flight { request, transfer });
     }
 
     /// Lets time pass until the next thing happens; `false` when nothing ever will.
     pub fn step(&mut self) -> bool {
+        enum Next {
+            Arrival(RequestId),
+            Fingerprint(FileKey),
+            Deadline,
+        }
+        if self.dies_after == Some(0) {
+            return false;
+        }
         let sending = self.flights.values().filter(|flight| flight.transfer.is_sending()).count();
         let rate = self.link.rate(sending);
-        let next = self.flights.iter().filter_map(|(id, flight)| Some((flight.transfer.next(self.now, rate)?, *id)));
-        let (next, deadline) = (next.min(), self.engine.deadline());
-        let (to, event) = match (next, deadline) {
-            (Some((at, id)), deadline) if deadline.is_none_or(|deadline| at <= deadline) => (at, Some(id)),
-            (_, Some(deadline)) => (deadline, None),
-            (_, None) => return false,
-        };
+        let arrivals =
+            self.flights.iter().filter_map(|(id, flight)| Some((flight.transfer.next(self.now, rate)?, *id)));
+        let arrival = arrivals.min().map(|(at, id)| (at, Next::Arrival(id)));
+        let fingerprints = self.fingerprints.iter().map(|(key, at)| (*at, *key));
+        let fingerprint = fingerprints.min().map(|(at, key)| (at, Next::Fingerprint(key)));
+        let deadline = self.engine.deadline().map(|at| (self.epoch.after(at), Next::Deadline));
+        // Of what happens at the same time, an arrival comes first.
+        let all = [arrival, fingerprint, deadline];
+        let Some((to, next)) = all.into_iter().flatten().min_by_key(|next| next.0) else { return false };
         let to = to.max(self.now);
         let passed = to.since(self.now);
         self.now = to;
         for flight in self.flights.values_mut() {
             flight.transfer.pass(&self.link, to, passed, rate);
         }
-        match event {
-            None => self.input(Input::Tick),
-            Some(id) => self.arrive(id),
+        match next {
+            Next::Deadline => self.input(Input::Tick),
+            Next::Arrival(id) => self.arrive(id),
+            Next::Fingerprint(key) => {
+                self.fingerprints.remove(&key);
+                let fingerprint = match self.files.get(&key) {
+                    Some(file) => Fingerprint::Known(file.digest()),
+                    None => Fingerprint::Unavailable,
+                };
+                self.input(Input::Fingerprinted { file: key, fingerprint });
+            }
         }
         true
     }
@@ -319,7 +507,7 @@ impl World {
             return;
         }
         let request = flight.request.clone();
-        let bytes = request.body.file_bytes(|key| self.sizes[&key]);
+        let bytes = request.body.file_bytes(|key| self.files[&key].facts.size);
         if bytes > 0 {
             if self.link.bytes_per_second.is_none() {
                 self.input(Input::Progressed { request: id, sent: bytes / 2 });
@@ -327,7 +515,7 @@ impl World {
             self.input(Input::Progressed { request: id, sent: bytes });
         }
         let Some(flight) = self.flights.get_mut(&id) else { return };
-        let Some(answer) = self.service.answer(self.now, &request, |key| self.sizes[&key]) else {
+        let Some(answer) = self.service.answer(self.now, &request, |key| self.files[&key].clone()) else {
             flight.transfer.silence();
             return;
         };
@@ -336,6 +524,7 @@ impl World {
             (&answer, service::upload_of(&request), service::part_of(&request))
         {
             self.acknowledged.insert((uuid, part));
+            self.fresh = Some((uuid, part));
         }
         self.input(Input::Answered { request: id, answer });
     }

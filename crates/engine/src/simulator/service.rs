@@ -1,14 +1,14 @@
 //! A model of the Upload API and of the signer, and what goes wrong with them.
 
-use super::refusal;
+use super::{OnDisk, refusal};
 use crate::{Answer, Body, FileKey, FormValue, Millis, Request};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use updock_types::{
     FileUuid, PublicKey,
     fields::FileFacts,
     policy::UploadPolicy,
     signer::{Confirmed, Credential, IssuedCredential},
-    upload::MultipartStarted,
+    upload::{MultipartStarted, limits},
 };
 
 /// Which endpoint a request is for.
@@ -54,10 +54,20 @@ pub enum Fault {
 }
 
 struct Upload {
+    begun: Millis,
     size: u64,
     part_size: u64,
-    parts: BTreeMap<usize, u64>,
+    /// Bytes of each part, and what stands for their content.
+    parts: BTreeMap<usize, (u64, u8)>,
     complete: bool,
+}
+
+/// A file that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stored {
+    pub(super) size: u64,
+    /// What its bytes are of: one thing, or it is a mixture.
+    pub(super) contents: BTreeSet<u8>,
 }
 
 /// The servers.
@@ -73,7 +83,7 @@ pub struct Service {
     pub(super) faults: Vec<(Endpoint, usize, Fault)>,
     seen: BTreeMap<Endpoint, usize>,
     uploads: BTreeMap<FileUuid, Upload>,
-    stored: BTreeMap<FileUuid, u64>,
+    stored: BTreeMap<FileUuid, Stored>,
     next_uuid: u32,
 }
 
@@ -96,7 +106,20 @@ impl Default for Service {
 impl Service {
     /// Bytes of a file that is there.
     pub fn stored(&self, file: FileUuid) -> Option<u64> {
-        self.stored.get(&file).copied()
+        self.stored.get(&file).map(|stored| stored.size)
+    }
+
+    /// From now on nothing goes wrong.
+    pub fn mend(&mut self) {
+        self.faults.clear();
+    }
+
+    pub(super) fn uploads(&self) -> impl Iterator<Item = FileUuid> {
+        self.uploads.keys().copied()
+    }
+
+    pub(super) fn kept(&self, file: FileUuid) -> Option<&Stored> {
+        self.stored.get(&file)
     }
 
     pub(super) fn times(&self, endpoint: Endpoint) -> usize {
@@ -108,7 +131,7 @@ impl Service {
         &mut self,
         now: Millis,
         request: &Request,
-        size_of: impl Fn(FileKey) -> u64,
+        file_of: impl Fn(FileKey) -> OnDisk,
     ) -> Option<Answer> {
         let endpoint = endpoint(request);
         let nth = self.seen.entry(endpoint).or_default();
@@ -116,8 +139,8 @@ impl Service {
         let nth = *nth;
         let fault = self.faults.iter().find(|fault| fault.0 == endpoint && (fault.1 == nth || fault.1 == 0));
         Some(match fault.map(|fault| fault.2) {
-            None => self.serve(now, request, size_of, Keeping::All),
-            Some(Fault::Truncated) => self.serve(now, request, size_of, Keeping::Half),
+            None => self.serve(now, request, file_of, Keeping::All),
+            Some(Fault::Truncated) => self.serve(now, request, file_of, Keeping::Half),
             Some(Fault::Status(status)) => refusal(status, "", None),
             Some(Fault::Throttled(seconds)) => {
                 refusal(429, "RequestThrottledError", Some(Millis::from_seconds(seconds)))
@@ -125,7 +148,7 @@ impl Service {
             Some(Fault::Code(status, code)) => refusal(status, code, None),
             Some(Fault::Reset) => Answer::Unreachable,
             Some(Fault::LostAnswer) => {
-                let _ = self.serve(now, request, size_of, Keeping::All);
+                let _ = self.serve(now, request, file_of, Keeping::All);
                 Answer::Unreachable
             }
             Some(Fault::Silence) => return None,
@@ -155,8 +178,16 @@ impl Service {
         FileUuid::from_random_bytes(bytes)
     }
 
-    fn serve(&mut self, now: Millis, request: &Request, size_of: impl Fn(FileKey) -> u64, keeping: Keeping) -> Answer {
+    fn serve(
+        &mut self,
+        now: Millis,
+        request: &Request,
+        file_of: impl Fn(FileKey) -> OnDisk,
+        keeping: Keeping,
+    ) -> Answer {
         let refuse = |status, code| refusal(status, code, None);
+        let content = super::service::file_of(request).map_or(0, |key| file_of(key).content);
+        let size_of = |key| file_of(key).facts.size;
         let keep = |size: u64| match keeping {
             Keeping::All => size,
             Keeping::Half => size / 2,
@@ -165,14 +196,16 @@ impl Service {
             Endpoint::Credential => self.issue(now),
             Endpoint::Base => {
                 let uuid = self.uuid();
-                self.stored.insert(uuid, keep(request.body.file_bytes(size_of)));
+                let size = keep(request.body.file_bytes(size_of));
+                self.stored.insert(uuid, Stored { size, contents: BTreeSet::from([content]) });
                 Answer::Uploaded(uuid)
             }
             Endpoint::Start => {
                 let (size, part_size): (u64, u64) = (number(request, "size"), number(request, "part_size"));
                 let uuid = self.uuid();
                 let parts = (0..size.div_ceil(part_size)).map(|part| format!("http://storage/{uuid}/{part}")).collect();
-                self.uploads.insert(uuid, Upload { size, part_size, parts: BTreeMap::new(), complete: false });
+                self.uploads
+                    .insert(uuid, Upload { begun: now, size, part_size, parts: BTreeMap::new(), complete: false });
                 Answer::Started(MultipartStarted { uuid, parts })
             }
             Endpoint::Part => {
@@ -182,9 +215,12 @@ impl Service {
                 let Some(upload) = self.uploads.get_mut(&uuid).filter(|upload| !upload.complete) else {
                     return refuse(404, "");
                 };
+                if now.since(upload.begun) > Millis::from_seconds(limits::PART_URL_SECONDS) {
+                    return refuse(403, "");
+                }
                 let bytes = request.body.file_bytes(|_| 0);
                 assert!(bytes == upload.part_size || part as u64 == upload.size.div_ceil(upload.part_size) - 1);
-                upload.parts.insert(part, keep(bytes));
+                upload.parts.insert(part, (keep(bytes), content));
                 Answer::PartStored
             }
             Endpoint::Complete => {
@@ -199,15 +235,16 @@ impl Service {
                     return refuse(400, "MultipartUploadSizeTooSmallError");
                 }
                 upload.complete = true;
-                let size = upload.parts.values().sum::<u64>();
-                self.stored.insert(uuid, keep(size));
-                facts(uuid, keep(size))
+                let size = keep(upload.parts.values().map(|part| part.0).sum());
+                let contents = upload.parts.values().map(|part| part.1).collect();
+                self.stored.insert(uuid, Stored { size, contents });
+                facts(uuid, size)
             }
             Endpoint::Info => {
                 let uuid = request.url.rsplit('=').next().expect("a request of the engine's");
                 let uuid = FileUuid::parse(uuid).expect("a request of the engine's");
                 match self.stored.get(&uuid) {
-                    Some(size) => facts(uuid, *size),
+                    Some(stored) => facts(uuid, stored.size),
                     None => refuse(404, "FileNotFoundError"),
                 }
             }
@@ -215,7 +252,7 @@ impl Service {
                 let Body::Json(body) = &request.body else { panic!("no JSON") };
                 let uuid = FileUuid::parse(body.split('"').nth(3).expect("a request of the engine's"))
                     .expect("a request of the engine's");
-                let size = self.stored[&uuid];
+                let size = self.stored[&uuid].size;
                 Answer::Confirmed(Confirmed { uuid, size, mime_type: "image/png".into(), stored: true, receipt: None })
             }
         }

@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod behaviour;
+mod inputs;
+mod journal;
 mod promises;
 
 use updock_engine::Which;

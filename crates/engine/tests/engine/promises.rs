@@ -1,9 +1,10 @@
 //! The engine's promises, as properties over random schedules of faults, commands and links. The simulated world holds
-//! the engine to promises 1, 3, 4, 5 and 6 on every step of every schedule; 2 and 8 are asked for here.
+//! the engine to promises 1, 3, 4, 5 and 6 on every step of every schedule, and to 7 after every kill; 2 and 8 are asked
+//! for here.
 
 use crate::MIB;
 use proptest::prelude::*;
-use updock_engine::simulator::{Endpoint, Fault, Link, World};
+use updock_engine::simulator::{Damage, Endpoint, Fault, Fingerprinting, Journaling, Kill, Link, Then, World};
 use updock_engine::{Command, FileKey, Millis, Network, RowState, Which};
 
 fn endpoints() -> impl Strategy<Value = Endpoint> {
@@ -46,6 +47,43 @@ enum Event {
     Network(bool),
     Add(u64),
     Sleep(u32),
+    /// The wall clock jumps, by so many minutes.
+    Clock(i32),
+    /// The engine dies in the middle of something, after so many actions.
+    Kill(usize, Kill),
+}
+
+fn damages() -> impl Strategy<Value = Damage> {
+    prop_oneof![
+        4 => Just(Damage::None),
+        2 => (0usize..40).prop_map(Damage::Cut),
+        2 => (0usize..600).prop_map(Damage::Byte),
+        1 => Just(Damage::Lost),
+    ]
+}
+
+fn returns() -> impl Strategy<Value = Then> {
+    use Then::{Add, AddChanged, AddForged, Choose, ChooseChanged, Leave, Open};
+    prop::sample::select(vec![Add, Add, Add, AddChanged, AddForged, Choose, Choose, ChooseChanged, Leave, Open, Open])
+}
+
+fn kills() -> impl Strategy<Value = Event> {
+    (0usize..8, any::<u32>(), damages(), returns())
+        .prop_map(|(actions, arrive, damage, then)| Event::Kill(actions, Kill { arrive, damage, then }))
+}
+
+/// The driver's share: mostly in order.
+fn drivers() -> impl Strategy<Value = (Fingerprinting, Journaling)> {
+    let fingerprinting = prop_oneof![
+        6 => (0u64..60).prop_map(|time| Fingerprinting::Within(Millis(time))),
+        1 => Just(Fingerprinting::Within(Millis(90_000))),
+        1 => Just(Fingerprinting::Unavailable),
+        1 => Just(Fingerprinting::Never),
+    ];
+    (
+        fingerprinting,
+        prop::sample::select(vec![Journaling::Works, Journaling::Works, Journaling::Works, Journaling::Fails]),
+    )
 }
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
@@ -55,6 +93,9 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         1 => any::<bool>().prop_map(Event::Network),
         2 => prop::sample::select(vec![0, 1, 1000, 26 * MIB, 41 * MIB]).prop_map(Event::Add),
         1 => (1u32..1_000_000).prop_map(Event::Sleep),
+        1 => (80_000_000u32..100_000_000).prop_map(Event::Sleep),
+        1 => (-3_000i32..3_000).prop_map(Event::Clock),
+        1 => kills(),
     ];
     prop::collection::vec(one, 1..40)
 }
@@ -93,6 +134,14 @@ fn play(mut world: World, faults: &[(Endpoint, usize, Fault)], events: &[Event])
             Event::Add(size) => {
                 world.add(&[*size]);
             }
+            Event::Clock(minutes) => world.wall_clock(i64::from(*minutes) * 60_000),
+            Event::Kill(actions, kill) => {
+                world.dies_after(*actions);
+                for _ in 0..*actions {
+                    world.step();
+                }
+                world.kill(*kill);
+            }
             Event::Sleep(time) => world.sleep(Millis(u64::from(*time))),
             Event::Network(online) => world.network(if *online { Network::Online } else { Network::Offline }),
             Event::Command(command, key) => {
@@ -117,7 +166,7 @@ fn play(mut world: World, faults: &[(Endpoint, usize, Fault)], events: &[Event])
 }
 
 /// How many schedules a property is tried on; `UPDOCK_SCHEDULES` sets another number.
-fn schedules() -> u32 {
+pub(crate) fn schedules() -> u32 {
     std::env::var("UPDOCK_SCHEDULES").ok().and_then(|text| text.parse().ok()).unwrap_or(2_000)
 }
 
@@ -159,13 +208,65 @@ proptest! {
     }
 
     #[test]
+    fn promise_7_a_new_engine_from_the_journal_keeps_the_others(
+        signed in any::<bool>(),
+        link in links(),
+        driver in drivers(),
+        faults in prop::collection::vec((endpoints(), 1usize..12, any_fault()), 0..6),
+        lives in prop::collection::vec((events(), kills()), 1..4),
+    ) {
+        let mut world = world(signed, link);
+        (world.fingerprinting, world.journaling) = driver;
+        let events: Vec<Event> = lives.into_iter().flat_map(|(events, kill)| events.into_iter().chain([kill])).collect();
+        let mut world = play(world, &faults, &events);
+        world.network(Network::Online);
+        world.command(Command::Resume(Which::All));
+        world.run();
+        prop_assert!(world.all_final(), "{:?}", world.rows.values().map(|row| &row.state).collect::<Vec<_>>());
+        prop_assert_eq!(world.engine.in_flight(), 0);
+    }
+
+    #[test]
+    fn promise_7_after_a_kill_at_most_what_was_in_flight_is_sent_again(
+        signed in any::<bool>(),
+        link in links(),
+        lives in prop::collection::vec((0usize..60, kills(), prop::sample::select(vec![Then::Add, Then::Choose, Then::Open])), 1..4),
+    ) {
+        let mut world = world(signed, link);
+        let sizes = [26 * MIB, 1000, 41 * MIB];
+        world.add(&sizes);
+        for (steps, kill, then) in lives {
+            for _ in 0..steps {
+                world.step();
+            }
+            let Event::Kill(actions, kill) = kill else { unreachable!("a kill") };
+            world.dies_after(actions);
+            for _ in 0..actions {
+                world.step();
+            }
+            world.kill(Kill { damage: Damage::None, then, ..kill });
+        }
+        world.run();
+        prop_assert!(world.all_final());
+        let done = world.rows.values().all(|row| matches!(row.state, RowState::Done { .. }));
+        prop_assert!(done, "{:?}", world.rows);
+        let sent = world.sent.iter().filter(|sent| sent.endpoint == Endpoint::Part).count();
+        let parts = 6 + 9 + world.excused.parts;
+        prop_assert!(sent <= parts, "{sent} parts of at most {parts}");
+        let begun = world.sent.iter().filter(|sent| sent.endpoint == Endpoint::Start).count();
+        let starts = 2 + world.excused.starts;
+        prop_assert!(begun <= starts, "{begun} starts of at most {starts}");
+    }
+
+    #[test]
     fn promise_8_the_same_inputs_give_the_same_actions(
         signed in any::<bool>(),
         link in links(),
         faults in prop::collection::vec((endpoints(), 1usize..12, any_fault()), 0..8),
         events in events(),
     ) {
-        let (mut one, mut two) = (play(world(signed, link).recording(), &faults, &events), play(world(signed, link).recording(), &faults, &events));
+        let once = || play(world(signed, link).recording(), &faults, &events);
+        let (mut one, mut two) = (once(), once());
         one.run();
         two.run();
         prop_assert_eq!(one.trace, two.trace);
