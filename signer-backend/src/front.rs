@@ -4,9 +4,10 @@ use crate::body::{self, BATCH_LIMIT, Body, FRONT_LIMIT, Label};
 use crate::decision::Need;
 use crate::problem::Fault;
 use crate::signer::{Asked, Signer, Visit};
-use crate::{gateway, operation, sentence};
+use crate::{gateway, idempotency, operation, sentence};
 use axum::extract::{Request, State};
 use axum::response::Response;
+use std::time::Instant;
 use updock_types::signer::{ProblemKind, paths};
 use updock_types::{Area, Operation};
 
@@ -16,7 +17,7 @@ pub(crate) async fn uploadcare(
     visit: Visit,
     request: Request,
 ) -> Result<Response, Fault> {
-    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
     let (prefix, path) = match uri.path().strip_prefix(paths::UPLOADCARE) {
         Some(path) => (paths::UPLOADCARE, path),
         None => ("", uri.path()),
@@ -29,14 +30,33 @@ pub(crate) async fn uploadcare(
         Some((Label::Form, bytes)) => Body::Form(bytes),
         Some((_, bytes)) => Body::Json(bytes),
     };
+    let key = match idempotency::key(&headers)?.filter(|_| method != http::Method::GET) {
+        None => None,
+        Some(key) => {
+            let sent = read.as_ref().map(|(_, bytes)| bytes.as_ref()).unwrap_or_default();
+            let query = uri.query().unwrap_or_default().as_bytes();
+            let same = idempotency::fingerprint(&[row.id.as_str().as_bytes(), path.as_bytes(), query, sent]);
+            Some((key.to_owned(), same))
+        }
+    };
     let call = operation::call(address, uri.query(), &body)?;
     let words = sentence::call_words(&call);
     let asked = Asked { operation: row.id.as_str(), words: &words, sentence_follows: false };
     let allowed = signer.decide(&visit, Need::of_call(&call), asked, call).await?;
     let address = format!("{}{prefix}", signer.address());
-    match gateway::forward(signer.client(), signer.policy(), &address, &allowed).await {
-        Ok(response) => Ok(response),
-        Err(fault) => Err(signer.came_to_nothing(&visit, asked, fault).await?),
+    let act = async {
+        let start = Instant::now();
+        match gateway::forward(signer.client(), signer.policy(), &address, &allowed).await {
+            Ok(response) => {
+                signer.carried_out(&visit, asked, response.status().as_u16(), start.elapsed()).await;
+                Ok(response)
+            }
+            Err(fault) => Err(signer.came_to_nothing(&visit, asked, fault).await?),
+        }
+    };
+    match key {
+        Some((key, same)) => idempotency::once(&**signer.state(), visit.caller().id(), &key, same, act).await,
+        None => act.await,
     }
 }
 

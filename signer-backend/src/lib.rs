@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+pub mod audit;
 mod body;
 pub mod caller;
 mod confirm;
@@ -10,18 +11,24 @@ pub mod decision;
 mod fields;
 mod front;
 mod gateway;
+mod idempotency;
 pub mod key;
 mod limiter;
+mod limits;
 pub mod log;
 mod operation;
 pub mod own;
 pub mod policy;
 mod problem;
 mod random;
+pub mod receipt;
 mod sentence;
 mod serve;
 mod signer;
+pub mod signing;
+pub mod state;
 mod upstream;
+pub mod webhooks;
 
 pub use problem::Fault;
 pub use serve::{Limits, serve};

@@ -1,4 +1,5 @@
-//! Where decisions are recorded. [`DecisionLog`] is the seam: today a line on standard output, tomorrow a database.
+//! Where decisions are recorded. [`DecisionLog`] is the seam: a line on standard output, the audit log in the state
+//! ([`AuditLog`](crate::audit::AuditLog)), or whatever an application brings along.
 //!
 //! Invariant: recording comes first. A record that cannot be written is an error, and what it was about is then not
 //! done. The queue is bounded: when the reader of our output stalls, callers wait instead of memory growing.
@@ -9,7 +10,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// What a record is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,13 +42,44 @@ pub struct Record {
     pub operation: Option<&'static str>,
     /// Was it allowed?
     pub allowed: Option<bool>,
+    /// Which area it is in.
+    pub area: Option<&'static str>,
+    /// Which level it needs there.
+    pub level: Option<&'static str>,
+    /// What the request was made of: names and sizes, never values.
+    pub shape: Option<String>,
     /// The grant that would have been needed.
     pub missing: Option<String>,
+    /// Uploadcare's status.
+    pub status: Option<u16>,
+    /// How long Uploadcare took, in milliseconds.
+    pub millis: Option<u64>,
     /// One plain sentence; safe to print.
     pub text: String,
 }
 
 impl Record {
+    /// A sentence now, about something that nobody asked for, and nothing else.
+    pub fn event(text: String) -> Self {
+        Self {
+            at: SystemTime::now(),
+            phase: Phase::Event,
+            request_id: None,
+            peer: None,
+            caller: None,
+            key_id: None,
+            operation: None,
+            allowed: None,
+            area: None,
+            level: None,
+            shape: None,
+            missing: None,
+            status: None,
+            millis: None,
+            text,
+        }
+    }
+
     /// The record as one line, without its end.
     pub fn line(&self) -> String {
         let since = self.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -70,6 +102,17 @@ pub type Recording<'a> = Pin<Box<dyn Future<Output = Result<(), LogError>> + Sen
 pub trait DecisionLog: Send + Sync + 'static {
     /// Records.
     fn record(&self, record: Record) -> Recording<'_>;
+
+    /// Records what need not be safe before anything goes on, such as an outcome: comes back as soon as it has a place
+    /// in the queue.
+    fn note(&self, record: Record) -> Recording<'_> {
+        self.record(record)
+    }
+
+    /// Changes whenever something was recorded, where the log can tell.
+    fn news(&self) -> Option<watch::Receiver<()>> {
+        None
+    }
 }
 
 /// One line a record on a writer of its own thread, flushed before it counts as recorded.
@@ -144,13 +187,7 @@ mod tests {
             at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_425_247),
             phase: Phase::Decision,
             request_id: Some("k3v9".to_owned()),
-            peer: None,
-            caller: None,
-            key_id: None,
-            operation: None,
-            allowed: None,
-            missing: None,
-            text: text.to_owned(),
+            ..Record::event(text.to_owned())
         }
     }
 

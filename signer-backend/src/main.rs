@@ -1,4 +1,4 @@
-//! The binary: `serve`, `check` and `keys new`. Decisions go to standard output, everything else to standard error.
+//! The binary: `serve`, `check`, `keys new`, `audit` and `receipts`. Decisions go to standard output, everything else to standard error.
 #![forbid(unsafe_code)]
 
 use clap::{Parser, Subcommand};
@@ -11,10 +11,15 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+use updock_signer::audit::cli::Audit;
+use updock_signer::audit::{self, AuditLog};
 use updock_signer::key::AgentKey;
 use updock_signer::log::LineLog;
-use updock_signer::policy::{Origin, Policy};
-use updock_signer::{Limits, Signer, serve};
+use updock_signer::policy::{Keeping, Origin, Policy};
+use updock_signer::signing::Signing;
+use updock_signer::state::{self, State};
+use updock_signer::webhooks::{self, cli::Webhooks};
+use updock_signer::{Limits, Signer, receipt, serve};
 use updock_types::{Area, Level};
 
 /// Holds your Uploadcare secret key and lets others do only what you wrote down.
@@ -42,10 +47,46 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// The audit log: who did what, and why it was allowed or refused.
+    Audit {
+        /// The policy file, which says where the state is.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        #[command(subcommand)]
+        command: Audit,
+    },
+    /// Webhooks of Uploadcare, and those sent on.
+    Webhooks {
+        /// The policy file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        #[command(subcommand)]
+        command: Webhooks,
+    },
+    /// Receipts of confirmed uploads.
+    Receipts {
+        /// The policy file, which says where the state is.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        #[command(subcommand)]
+        command: Receipts,
+    },
     /// Agent keys.
     Keys {
         #[command(subcommand)]
         command: Keys,
+    },
+}
+
+#[derive(Subcommand)]
+enum Receipts {
+    /// Says what a receipt says, if it is good.
+    Verify {
+        /// The receipt.
+        receipt: String,
+        /// Prints JSON.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -70,6 +111,11 @@ fn main() -> ExitCode {
         Command::Serve { config, listen } => start(&config, listen),
         Command::Check { config } => policy(&config, None).and_then(|policy| print(&summary(&config, &policy))),
         Command::Keys { command: Keys::New { agent } } => print(&new_key(&agent)),
+        Command::Audit { config, command } => audit(&config, &command),
+        Command::Webhooks { config, command } => hooks(&config, &command),
+        Command::Receipts { config, command: Receipts::Verify { receipt, json } } => {
+            verify_receipt(&config, &receipt, json)
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -90,30 +136,118 @@ fn print(text: &str) -> Result<(), String> {
 
 fn start(config: &Path, listen: Option<SocketAddr>) -> Result<(), String> {
     let mut policy = policy(config, listen)?;
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| format!("the runtime cannot start: {error}"))?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         let cannot = |what: &str| {
             let what = what.to_owned();
             move |error: io::Error| format!("{what}: {error}")
         };
+        let state = open_state(&policy).await?;
+        let keys = SigningKeys::of(&policy, &*state).await?;
         let listener =
             TcpListener::bind(policy.listen).await.map_err(cannot(&format!("cannot listen on {}", policy.listen)))?;
         policy.listen = listener.local_addr().map_err(cannot("cannot tell the address it listens on"))?;
         let limits = Limits { connections: policy.max_connections, ..Limits::default() };
         let ready = format!("updock-signer is listening on http://{}\n", policy.listen);
         let end = asked_to_end().map_err(cannot("cannot wait for signals"))?;
+        let lines = LineLog::stdout().map_err(cannot("the decision log cannot start"))?;
+        let log = AuditLog::start(Arc::clone(&state), keys.audit, policy.keeping.audit.clone(), Some(Arc::new(lines)))
+            .await
+            .map_err(|error| format!("the audit log cannot start: {error}"))?;
         // One line for whoever waits for us, before anything else can print there.
         print(&ready)?;
-        let log = LineLog::stdout().map_err(cannot("the decision log cannot start"))?;
-        let signer = Signer::builder(policy, Arc::new(log)).build();
+        let log = Arc::new(log);
+        let signer = Signer::builder(policy, Arc::clone(&log) as _)
+            .state(state)
+            .receipts(keys.receipts)
+            .events(keys.events)
+            .build();
+        let outbox = tokio::spawn({
+            let signer = signer.clone();
+            async move { signer.run_outbox().await }
+        });
         let check = tokio::spawn({
             let signer = signer.clone();
             async move { signer.check_key().await }
         });
+        let end = async {
+            end.await;
+            signer.close();
+        };
         serve(listener, signer.router(), limits, end).await;
         check.abort();
+        outbox.abort();
+        log.end().await;
         Ok(())
     })
+}
+
+async fn open_state(policy: &Policy) -> Result<Arc<dyn State>, String> {
+    state::open(&policy.keeping.place).await.map_err(|error| format!("the state cannot be opened: {error}"))
+}
+
+/// The keys that sign, from the policy or kept in the state.
+struct SigningKeys {
+    audit: Signing,
+    receipts: Signing,
+    events: Signing,
+}
+
+impl SigningKeys {
+    async fn of(policy: &Policy, state: &dyn State) -> Result<Self, String> {
+        let keep = |error| format!("the signing keys cannot be kept: {error}");
+        let Keeping { audit_key, receipts, .. } = &policy.keeping;
+        Ok(Self {
+            audit: match audit_key {
+                Some(key) => key.clone(),
+                None => Signing::kept(state, audit::KEY).await.map_err(keep)?,
+            },
+            receipts: match &receipts.key {
+                Some(key) => key.clone(),
+                None => Signing::kept(state, receipt::KEY).await.map_err(keep)?,
+            },
+            events: Signing::kept(state, webhooks::events_key_name()).await.map_err(keep)?,
+        })
+    }
+}
+
+fn audit(config: &Path, command: &Audit) -> Result<(), String> {
+    let policy = policy(config, None)?;
+    let whole = runtime()?.block_on(async {
+        let state = open_state(&policy).await?;
+        audit::cli::run(command, state, policy.keeping.audit_key.as_ref(), &mut io::stdout()).await
+    })?;
+    if whole { Ok(()) } else { Err("the audit log is not whole".to_owned()) }
+}
+
+fn verify_receipt(config: &Path, text: &str, json: bool) -> Result<(), String> {
+    let policy = policy(config, None)?;
+    let receipt = runtime()?.block_on(async {
+        let state = open_state(&policy).await?;
+        let key = SigningKeys::of(&policy, &*state).await?.receipts.verifying();
+        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
+        receipt::verify(&[key], text.trim(), now).map_err(|error| error.to_string())
+    })?;
+    if json {
+        return print(&(serde_json::to_string(&receipt).map_err(|error| error.to_string())? + "\n"));
+    }
+    let stored = if receipt.stored { "stored" } else { "not stored" };
+    print(&format!(
+        "The receipt is good: file {} of project {}, {} bytes, {}, {stored}, confirmed for {}.\n",
+        receipt.uuid, receipt.project, receipt.size, receipt.mime_type, receipt.sub
+    ))
+}
+
+fn hooks(config: &Path, command: &Webhooks) -> Result<(), String> {
+    let policy = policy(config, None)?;
+    let quiet = runtime()?.block_on(async {
+        let state = open_state(&policy).await?;
+        webhooks::cli::run(command, &policy, state, &mut io::stdout()).await
+    })?;
+    if quiet { Ok(()) } else { Err("somebody else is told what happens in this project".to_owned()) }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, String> {
+    tokio::runtime::Runtime::new().map_err(|error| format!("the runtime cannot start: {error}"))
 }
 
 /// Comes with the first SIGTERM or SIGINT.

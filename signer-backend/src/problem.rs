@@ -48,6 +48,11 @@ impl Fault {
         self
     }
 
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        self.0.problem.status
+    }
+
     /// The sentence.
     pub fn detail(&self) -> &str {
         &self.0.problem.detail

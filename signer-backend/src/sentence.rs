@@ -127,6 +127,15 @@ pub(crate) fn not_carried_out(caller: &Caller, words: &str, why: &str) -> String
     format!("The request of {} to {words} came to nothing: {why}", caller.name())
 }
 
+/// A call that was allowed and that Uploadcare answered.
+pub(crate) fn carried_out(caller: &Caller, words: &str, status: u16) -> String {
+    if status < 400 {
+        format!("The request of {} to {words} was carried out.", caller.name())
+    } else {
+        format!("The request of {} to {words} came to nothing: Uploadcare answered {status}.", caller.name())
+    }
+}
+
 /// What an issued credential is good for.
 pub(crate) fn given(caller: &Caller, on_behalf_of: Option<&str>, pass: &Pass<'_>) -> String {
     let who = caller.describe();
@@ -150,6 +159,12 @@ pub(crate) enum Pass<'a> {
     Token { operations: u32, seconds: u64, id: &'a str },
     /// A pair, which has no id.
     Signature { seconds: u64 },
+}
+
+/// An event that Uploadcare reported.
+pub(crate) fn reported(event: &str, file: FileUuid, dedupe: &str, late: bool) -> String {
+    let late = if late { "; something newer came before it, so nobody is told" } else { "" };
+    format!("Uploadcare reported {event} of file {file} (delivery {dedupe}, signature good, first time seen{late}).")
 }
 
 /// A file that keeps the policy.

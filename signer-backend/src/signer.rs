@@ -3,6 +3,7 @@
 //! Order of every request: request id, then who is calling, then what exactly is wanted, then the decision, then its
 //! record, and only then the act. Each handler reads in that order.
 
+use crate::audit::OnFailure;
 use crate::body::{Json, OptionalJson};
 use crate::caller::Caller;
 use crate::confirm::{Unconfirmed, confirm};
@@ -13,8 +14,12 @@ use crate::log::{DecisionLog, Phase, Record};
 use crate::policy::{CredentialTerms, Policy};
 use crate::problem::{Fault, render};
 use crate::random::base62;
+use crate::receipt::Receipts;
 use crate::sentence::{self, Pass};
-use crate::{cors, credentials, front, operation, own, upstream};
+use crate::signing::Signing;
+use crate::state::{MemoryState, State as Store};
+use crate::webhooks::{self as hooks, events::Streams};
+use crate::{audit, cors, credentials, front, limits, operation, own, upstream};
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -25,10 +30,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use updock_client::{Client, Error};
+use updock_types::Level;
 use updock_types::policy::UploadPolicy;
-use updock_types::signer::{ConfirmRequest, CredentialRequest, IssuedCredential, ProblemKind, paths};
+use updock_types::signer::{
+    ConfirmRequest, CredentialRequest, IssuedCredential, ProblemKind, VerifyReceiptRequest, paths,
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// How long one call of Uploadcare may take; a caller should hear from us before it gives up.
@@ -42,6 +51,16 @@ struct Inner {
     policy: Policy,
     client: Client,
     log: Arc<dyn DecisionLog>,
+    state: Arc<dyn Store>,
+    receipts: Option<Receipts>,
+    /// Signs tokens for streams of events, where webhooks are taken.
+    events_key: Option<Signing>,
+    streams: Arc<Streams>,
+    hook_cache: hooks::Cache,
+    /// Changes whenever a webhook was taken.
+    heard: watch::Sender<()>,
+    /// Says to streams that do not end by themselves that the end has come.
+    closing: watch::Sender<bool>,
     visitors: Option<PeerLimiter>,
     /// Where callers reach us, without a final slash.
     address: String,
@@ -51,6 +70,9 @@ struct Inner {
 pub struct SignerBuilder {
     policy: Policy,
     log: Arc<dyn DecisionLog>,
+    state: Option<Arc<dyn Store>>,
+    receipts: Option<Signing>,
+    events_key: Option<Signing>,
     address: Option<String>,
     upstream_timeout: Duration,
 }
@@ -61,6 +83,27 @@ impl SignerBuilder {
     #[must_use]
     pub fn address(mut self, address: impl Into<String>) -> Self {
         self.address = Some(address.into());
+        self
+    }
+
+    /// Where the signer keeps what it must not forget; in memory otherwise.
+    #[must_use]
+    pub fn state(mut self, state: Arc<dyn Store>) -> Self {
+        self.state = Some(state);
+        self
+    }
+
+    /// Confirmed uploads get receipts signed with this key; none otherwise.
+    #[must_use]
+    pub fn receipts(mut self, key: Signing) -> Self {
+        self.receipts = Some(key);
+        self
+    }
+
+    /// Browsers may hear of events with tokens signed with this key, where the policy takes webhooks.
+    #[must_use]
+    pub fn events(mut self, key: Signing) -> Self {
+        self.events_key = Some(key);
         self
     }
 
@@ -81,15 +124,41 @@ impl SignerBuilder {
         let own = policy.public_url.as_ref().map(ToString::to_string);
         let address = self.address.or(own).unwrap_or_else(|| format!("http://{}", policy.listen));
         let address = address.trim_end_matches('/').to_owned();
+        let receipts = self
+            .receipts
+            .map(|key| Receipts::new(key, policy.keeping.receipts.ttl, address.clone(), policy.public_key.clone()));
         let visitors = policy.visitors.as_ref().map(|visitors| PeerLimiter::new(visitors.rate));
-        Signer(Arc::new(Inner { policy, client, log: self.log, visitors, address }))
+        let state = self.state.unwrap_or_else(|| Arc::new(MemoryState::default()));
+        let closing = watch::Sender::new(false);
+        Signer(Arc::new(Inner {
+            events_key: self.events_key.filter(|_| policy.webhooks.is_some()),
+            policy,
+            client,
+            log: self.log,
+            state,
+            receipts,
+            streams: Arc::default(),
+            hook_cache: hooks::Cache::default(),
+            heard: watch::Sender::new(()),
+            closing,
+            visitors,
+            address,
+        }))
     }
 }
 
 impl Signer {
     /// Settings for a signer under `policy` that records its decisions in `log`.
     pub fn builder(policy: Policy, log: Arc<dyn DecisionLog>) -> SignerBuilder {
-        SignerBuilder { policy, log, address: None, upstream_timeout: UPSTREAM_TIMEOUT }
+        SignerBuilder {
+            policy,
+            log,
+            state: None,
+            receipts: None,
+            events_key: None,
+            address: None,
+            upstream_timeout: UPSTREAM_TIMEOUT,
+        }
     }
 
     /// Everything the signer answers, as a router to serve or to nest.
@@ -105,13 +174,18 @@ impl Signer {
             .route(paths::UPLOAD_CREDENTIALS, post(issue_credential).options(policy("POST")))
             .route(paths::UPLOAD_POLICY, get(upload_policy).options(policy("GET")))
             .route(paths::UPLOADS_CONFIRM, post(confirm_upload).options(policy("POST")))
+            .route(paths::EVENT_TOKENS, post(hooks::events::issue).options(policy("POST")))
+            .route(paths::EVENTS, get(hooks::events::events))
             .layer(from_fn_with_state(self.clone(), open_to_listed_origins));
         Router::new()
             .merge(browsers)
             .route(&format!("{}/{{*path}}", paths::UPLOADCARE), any(front::uploadcare))
             .route("/livez", get(async || "alive\n"))
-            // The policy was read before anything listened, and there is no other state: ready from the first moment.
-            .route("/readyz", get(async || "ready\n"))
+            .route("/readyz", get(ready))
+            .route("/hooks/uploadcare/{slug}", post(hooks::receive::receive))
+            .route(paths::AUDIT, get(audit::http::audit))
+            .route(paths::RECEIPTS_VERIFY, post(verify_receipt))
+            .route(paths::RECEIPT_KEYS, get(receipt_keys))
             // Official SDKs put their paths at the root of whatever base address they are given.
             .merge(operation::roots().fold(Router::new(), |router, root| router.route(&root, any(front::uploadcare))))
             .fallback(async || Fault::new(ProblemKind::NotFound, "There is nothing at this address."))
@@ -164,6 +238,10 @@ impl Signer {
         }
     }
 
+    pub(crate) fn state(&self) -> &Arc<dyn Store> {
+        &self.0.state
+    }
+
     pub(crate) fn policy(&self) -> &Policy {
         &self.0.policy
     }
@@ -176,6 +254,50 @@ impl Signer {
         &self.0.address
     }
 
+    pub(crate) fn events_key(&self) -> Option<&Signing> {
+        self.0.events_key.as_ref()
+    }
+
+    pub(crate) fn streams(&self) -> &Arc<Streams> {
+        &self.0.streams
+    }
+
+    pub(crate) fn hook_cache(&self) -> &hooks::Cache {
+        &self.0.hook_cache
+    }
+
+    /// A webhook was taken.
+    pub(crate) fn heard(&self) {
+        self.0.heard.send_replace(());
+    }
+
+    /// Changes whenever a webhook was taken.
+    pub(crate) fn hears(&self) -> watch::Receiver<()> {
+        self.0.heard.subscribe()
+    }
+
+    /// Sends webhooks on to the targets of the policy, for ever; comes back at once if it names none. To be run beside
+    /// the service.
+    pub async fn run_outbox(&self) {
+        if let Some(terms) = self.0.policy.webhooks.clone().filter(|terms| !terms.targets.is_empty()) {
+            hooks::run_outbox(Arc::clone(&self.0.state), terms, Arc::clone(&self.0.log), self.hears()).await;
+        }
+    }
+
+    pub(crate) fn log(&self) -> &Arc<dyn DecisionLog> {
+        &self.0.log
+    }
+
+    /// Becomes true when the signer is about to end.
+    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
+        self.0.closing.subscribe()
+    }
+
+    /// Ends streams that would otherwise go on for ever. To be called when nothing new is taken in any more.
+    pub fn close(&self) {
+        self.0.closing.send_replace(true);
+    }
+
     fn terms(&self, caller: &Caller) -> &CredentialTerms {
         match (caller, &self.0.policy.visitors) {
             (Caller::Visitor { .. }, Some(visitors)) => &visitors.terms,
@@ -183,14 +305,48 @@ impl Signer {
         }
     }
 
+    /// Counts the call, over all instances.
+    async fn within_rates(&self, caller: Result<Caller, Fault>, peer: Option<IpAddr>) -> Result<Caller, Fault> {
+        let Inner { state, policy, .. } = &*self.0;
+        let caller = caller?;
+        match (&caller, &policy.visitors) {
+            (Caller::Agent { agent, .. }, _) => {
+                if let Some(rate) = agent.rate {
+                    limits::rate(&**state, format!("agent:{}", agent.id), rate, "this agent").await?;
+                }
+            }
+            // This process has counted already.
+            (Caller::Visitor { .. }, Some(visitors)) if state.shared() => {
+                let peer = peer.map(crate::limiter::network).map(|peer| peer.to_string()).unwrap_or_default();
+                limits::rate(&**state, format!("visitor:{peer}"), visitors.rate, "your address").await?;
+            }
+            (Caller::Visitor { .. }, _) => {}
+        }
+        Ok(caller)
+    }
+
     async fn record(&self, record: Record) -> Result<(), Fault> {
-        self.0.log.record(record).await.map_err(|error| {
-            tracing::error!(%error, "a request is refused because its decision cannot be recorded");
-            Fault::new(
-                ProblemKind::Unavailable,
-                "The decision cannot be recorded, so nothing was done; try again later.",
-            )
-        })
+        let reads = record.level == Some(Level::Read.as_str());
+        if record.phase != Phase::Decision {
+            // What is done is done; that it was is said soon, and neither holds up the answer nor changes it.
+            if let Err(error) = self.0.log.note(record).await {
+                tracing::error!(%error, "an outcome cannot be recorded");
+            }
+            return Ok(());
+        }
+        match self.0.log.record(record).await {
+            Err(error) if reads && self.0.policy.keeping.audit.on_failure == OnFailure::Count => {
+                tracing::error!(%error, "a read goes on although its decision cannot be recorded");
+                Ok(())
+            }
+            recorded => recorded.map_err(|error| {
+                tracing::error!(%error, "a request is refused because its decision cannot be recorded");
+                Fault::new(
+                    ProblemKind::Unavailable,
+                    "The decision cannot be recorded, so nothing was done; try again later.",
+                )
+            }),
+        }
     }
 
     /// Decides on `what`; records a refusal, and an approval too unless its own sentence follows.
@@ -203,6 +359,12 @@ impl Signer {
     ) -> Result<Allowed<T>, Fault> {
         let (decision, allowed) = visit.caller.may(need, what);
         let refused = allowed.is_none();
+        if !refused && let Err(fault) = limits::quota(&*self.0.state, &visit.caller, need, asked.operation).await {
+            let text = sentence::wish_refused(&visit.caller, asked.words, fault.detail());
+            let record = visit.record(Phase::Decision, asked.operation, Some(decision), text);
+            self.record(Record { allowed: Some(false), ..record }).await?;
+            return Err(fault);
+        }
         if refused || !asked.sentence_follows {
             let text = sentence::decided(&visit.caller, asked.words, decision);
             self.record(visit.record(Phase::Decision, asked.operation, Some(decision), text)).await?;
@@ -211,6 +373,15 @@ impl Signer {
             Fault::new(ProblemKind::Forbidden, sentence::refusal(&visit.caller, asked.words, decision))
                 .missing(decision.missing())
         })
+    }
+
+    /// Records that something allowed was done, and how Uploadcare answered.
+    pub(crate) async fn carried_out(&self, visit: &Visit, asked: Asked<'_>, status: u16, took: Duration) {
+        let text = sentence::carried_out(&visit.caller, asked.words, status);
+        let record = visit.record(Phase::Outcome, asked.operation, None, text);
+        let millis = u64::try_from(took.as_millis()).ok();
+        // An outcome that cannot be recorded has said so, and changes nothing.
+        let _ = self.record(Record { status: Some(status), millis, ..record }).await;
     }
 
     /// Records that something allowed came to nothing, and gives its fault on.
@@ -237,6 +408,10 @@ pub(crate) struct Visit {
 }
 
 impl Visit {
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
     fn record(&self, phase: Phase, operation: &'static str, decision: Option<Decision>, text: String) -> Record {
         let allowed = decision.map(|decision| decision.verdict == crate::decision::Verdict::Allow);
         Record {
@@ -245,6 +420,8 @@ impl Visit {
             key_id: self.caller.key_id().map(str::to_owned),
             operation: Some(operation),
             allowed,
+            area: decision.map(|decision| decision.need.area.as_str()),
+            level: decision.map(|decision| decision.need.level.as_str()),
             missing: decision.filter(|_| allowed == Some(false)).map(|decision| decision.missing()),
             ..record(phase, Some(self.request_id.clone()), text)
         }
@@ -252,18 +429,7 @@ impl Visit {
 }
 
 fn record(phase: Phase, request_id: Option<String>, text: String) -> Record {
-    Record {
-        at: SystemTime::now(),
-        phase,
-        request_id,
-        peer: None,
-        caller: None,
-        key_id: None,
-        operation: None,
-        allowed: None,
-        missing: None,
-        text,
-    }
+    Record { phase, request_id, ..Record::event(text) }
 }
 
 /// The id of the request at hand, given by [`frame`].
@@ -285,7 +451,7 @@ impl FromRequestParts<Signer> for Visit {
         } else {
             let keyless = !parts.headers.contains_key(header::AUTHORIZATION);
             match visitors.as_ref().filter(|_| keyless).map_or(Ok(()), |limiter| limiter.check(peer)) {
-                Ok(()) => Caller::of(&parts.headers, policy),
+                Ok(()) => signer.within_rates(Caller::of(&parts.headers, policy), peer).await,
                 Err(wait) => Err(Fault::new(
                     ProblemKind::Throttled,
                     format!(
@@ -356,7 +522,7 @@ async fn issue_credential(
         }
     };
     let Inner { policy, .. } = &*signer.0;
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let now = unix_now();
     let id = base62(16);
     let issued = credentials::issue(&policy.upload_secret, &grant, visit.caller.id(), &id, now);
     let seconds = issued.expires_at - now;
@@ -396,9 +562,11 @@ async fn confirm_upload(
     let allowed = signer.decide(&visit, Need::UPLOAD, asked, uuid).await?;
     let Inner { policy, client, .. } = &*signer.0;
     match confirm(client, policy, signer.terms(&visit.caller), *allowed.what()).await {
-        Ok(confirmed) => {
+        Ok(mut confirmed) => {
             let text = sentence::confirmed(&visit.caller, uuid, confirmed.size, &confirmed.mime_type, confirmed.stored);
             signer.record(visit.record(Phase::Outcome, asked.operation, None, text)).await?;
+            confirmed.receipt =
+                signer.0.receipts.as_ref().map(|receipts| receipts.make(&confirmed, visit.caller.id(), unix_now()));
             Ok(response::Json(confirmed).into_response())
         }
         Err(Unconfirmed { fault, deleted }) => {
@@ -407,4 +575,39 @@ async fn confirm_upload(
             Err(fault)
         }
     }
+}
+
+fn unix_now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// `GET /readyz`: can requests be decided, recorded and answered?
+async fn ready(State(signer): State<Signer>) -> Result<&'static str, Fault> {
+    signer.0.state.ready().await.map_err(|error| {
+        tracing::error!(%error, "the state does not answer");
+        Fault::new(ProblemKind::Unavailable, "The state does not answer; the log says why.")
+    })?;
+    Ok("ready\n")
+}
+
+/// `POST /v1/receipts/verify`: is a receipt good, and what does it say? Needs `uploads: read`.
+async fn verify_receipt(
+    State(signer): State<Signer>,
+    visit: Visit,
+    Json(VerifyReceiptRequest { receipt }): Json<VerifyReceiptRequest>,
+) -> Result<Response, Fault> {
+    let asked = Asked { operation: "receipts.verify", words: "verify a receipt", sentence_follows: false };
+    signer.decide(&visit, Need::UPLOAD_POLICY, asked, ()).await?;
+    let receipts = signer.0.receipts.as_ref().ok_or_else(no_receipts)?;
+    Ok(response::Json(receipts.verify(&receipt, unix_now())?).into_response())
+}
+
+/// `GET /.well-known/updock-receipts`: the public key, for whoever verifies receipts without asking us.
+async fn receipt_keys(State(signer): State<Signer>) -> Result<Response, Fault> {
+    let receipts = signer.0.receipts.as_ref().ok_or_else(no_receipts)?;
+    Ok(response::Json(receipts.key_set()).into_response())
+}
+
+fn no_receipts() -> Fault {
+    Fault::new(ProblemKind::NotFound, "This signer gives no receipts.")
 }

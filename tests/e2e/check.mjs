@@ -41,7 +41,8 @@ try {
   for (const row of rows) {
     const item = dock.getByRole('listitem').filter({ hasText: row.name }).first();
     const text = (await item.innerText().catch(() => row.state)).replace(/\s+/g, ' ').trim();
-    report.push({ name: row.name, state: row.state, uuid: row.uuid ?? null, confirmed: row.confirmed === true, text });
+    const { name, state, uuid = null, receipt = null, confirmed = false } = row;
+    report.push({ name, state, uuid, receipt, confirmed, text });
   }
   const seen = files.map((file) => path.basename(file)).filter((name) => !rows.some((row) => row.name === name));
   if (seen.length > 0) console.error(`no row for ${seen.join(', ')}`);

@@ -59,6 +59,10 @@ pub enum Area {
     Addons,
     Webhooks,
     Project,
+    /// The signer's own: its audit log.
+    Audit,
+    /// The signer's own: its keys and its policy.
+    Admin,
 }
 
 impl Area {
@@ -72,6 +76,8 @@ impl Area {
         Self::Addons,
         Self::Webhooks,
         Self::Project,
+        Self::Audit,
+        Self::Admin,
     ];
 
     /// The name in policies and sentences.
@@ -85,6 +91,8 @@ impl Area {
             Self::Addons => "addons",
             Self::Webhooks => "webhooks",
             Self::Project => "project",
+            Self::Audit => "audit",
+            Self::Admin => "admin",
         }
     }
 }

@@ -12,6 +12,16 @@ pub mod paths {
     pub const UPLOAD_POLICY: &str = "/v1/upload-policy";
     /// Confirms an upload.
     pub const UPLOADS_CONFIRM: &str = "/v1/uploads/confirm";
+    /// Says what a receipt says, if it is good.
+    pub const RECEIPTS_VERIFY: &str = "/v1/receipts/verify";
+    /// The public key that verifies receipts, as a JSON Web Key Set.
+    pub const RECEIPT_KEYS: &str = "/.well-known/updock-receipts";
+    /// Makes a token to hear of events with.
+    pub const EVENT_TOKENS: &str = "/v1/event-tokens";
+    /// Tells browsers of events.
+    pub const EVENTS: &str = "/v1/events";
+    /// Who did what, and why it was allowed or refused.
+    pub const AUDIT: &str = "/v1/audit";
     /// Below it lies the REST API, same paths and bodies.
     pub const UPLOADCARE: &str = "/v1/uploadcare";
 }
@@ -118,6 +128,31 @@ pub struct Confirmed {
     pub receipt: Option<String>,
 }
 
+/// Body of `POST /v1/receipts/verify`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyReceiptRequest {
+    /// As it came out of the form.
+    pub receipt: String,
+}
+
+/// Body of `POST /v1/event-tokens`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventTokenRequest {
+    /// Of which files to hear.
+    pub files: Vec<FileUuid>,
+}
+
+/// Answer of `POST /v1/event-tokens`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssuedEventToken {
+    /// Goes into the query of `GET /v1/events`.
+    pub token: String,
+    /// Unix seconds; not good from then on.
+    pub expires_at: u64,
+}
+
 /// What kind of problem, stable over versions. As `type` it travels as `urn:updock:problem:<name>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProblemKind {
@@ -131,10 +166,14 @@ pub enum ProblemKind {
     NotFound,
     /// The address exists, the method does not.
     MethodNotAllowed,
+    /// The same request is running, or was begun and nobody knows what came of it.
+    Conflict,
     /// The body is too large.
     TooLarge,
     /// The body has a wrong media type.
     UnsupportedMediaType,
+    /// The idempotency key belongs to another request.
+    KeyReused,
     /// The file does not keep the upload policy.
     PolicyViolation,
     /// Too many requests.
@@ -158,8 +197,10 @@ impl ProblemKind {
         (Self::Forbidden, "forbidden", 403, "Not granted"),
         (Self::NotFound, "not-found", 404, "Nothing here"),
         (Self::MethodNotAllowed, "method-not-allowed", 405, "Method not allowed"),
+        (Self::Conflict, "conflict", 409, "Running, or begun before"),
         (Self::TooLarge, "too-large", 413, "The request is too large"),
         (Self::UnsupportedMediaType, "unsupported-media-type", 415, "Unsupported media type"),
+        (Self::KeyReused, "idempotency-key-reused", 422, "The idempotency key belongs to another request"),
         (Self::PolicyViolation, "policy-violation", 422, "The file does not keep the upload policy"),
         (Self::Throttled, "throttled", 429, "Too many requests"),
         (Self::Internal, "internal", 500, "Internal error"),
@@ -170,7 +211,7 @@ impl ProblemKind {
     ];
 
     fn row(self) -> &'static (Self, &'static str, u16, &'static str) {
-        Self::TABLE.iter().find(|row| row.0 == self).unwrap_or(&Self::TABLE[9])
+        Self::TABLE.iter().find(|row| row.0 == self).unwrap_or(&Self::TABLE[11])
     }
 
     /// The `type` member.

@@ -58,7 +58,10 @@ pub(crate) fn run(workspace: &Workspace, signer_secret: Option<&str>, as_built: 
     let judged = driven.and_then(|json| judge(&json, &files, &stack));
     runtime.block_on(stack.stop());
     judged?;
-    println!("both files were sent by Chromium, stored, confirmed, and read back equal ({:.1} s)", took.as_secs_f64());
+    println!(
+        "both files were sent by Chromium, stored, confirmed with a good receipt, and read back equal ({:.1} s)",
+        took.as_secs_f64()
+    );
     Ok(())
 }
 
@@ -91,8 +94,10 @@ struct Row {
     name: String,
     state: String,
     uuid: Option<String>,
-    /// The widget holds the signer's confirmation.
+    /// The widget holds the signer's confirmation,
     confirmed: bool,
+    /// and its receipt.
+    receipt: Option<String>,
     /// What the row says, for people.
     text: String,
 }
@@ -116,14 +121,16 @@ fn judge(json: &str, files: &[Sample], stack: &Stack) -> Result<()> {
         let stored = stored(stack, uuid)?;
         let said_so = stack.decisions().so_far().iter().any(|line| line.contains(uuid));
         let confirmed = row.confirmed && said_so;
+        let receipt = row.receipt.as_deref().is_some_and(|receipt| is_good(stack, receipt, uuid, file.size));
         println!("{}\n  size      {} sent, {} stored", file.name, file.size, stored.size);
         println!("  SHA-256   {} sent\n            {} stored", file.sha256, stored.sha256);
-        println!("  stored    {}\n  confirmed {}", yes(stored.kept), yes(confirmed));
+        println!("  stored    {}\n  confirmed {}\n  receipt   {}", yes(stored.kept), yes(confirmed), yes(receipt));
         for (holds, what) in [
             (stored.size == file.size && stored.sha256 == file.sha256, "is not what was sent"),
             (stored.kept, "was uploaded but not stored"),
             (row.confirmed, "was not confirmed to the page"),
             (said_so, "is not in the signer's log"),
+            (receipt, "has no receipt that the signer verifies"),
         ] {
             if !holds {
                 wrong.push(format!("{:?} {what}", file.name));
@@ -140,6 +147,15 @@ fn judge(json: &str, files: &[Sample], stack: &Stack) -> Result<()> {
 
 fn yes(flag: bool) -> &'static str {
     if flag { "yes" } else { "NO" }
+}
+
+/// Does the signer say that this receipt is good, and about this file?
+fn is_good(stack: &Stack, receipt: &str, uuid: &str, size: u64) -> bool {
+    let said = ureq::post(format!("{}/v1/receipts/verify", stack.signer()))
+        .header("Origin", stack.page())
+        .send_json(serde_json::json!({ "receipt": receipt }))
+        .and_then(|mut answer| answer.body_mut().read_json::<serde_json::Value>());
+    said.is_ok_and(|said| said["uuid"] == uuid && said["size"] == size)
 }
 
 struct Stored {

@@ -100,7 +100,7 @@ enum Task {
     },
     /// Send the stand-in what nobody expects, for as long as you like
     Fuzz(fuzz::Options),
-    /// Kill the stand-in under load, again and again, and look for what it lost
+    /// Kill the stand-in or the signer under load, again and again, and look for what it lost
     Crash(crash::Options),
     /// Hold the engine to its promises on random schedules of faults, commands and links
     Simulate(simulate::Options),

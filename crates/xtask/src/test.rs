@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::error::{Doing, Error, Result};
 use crate::process::Run;
 use crate::setup::npm;
+use crate::setup::postgres::Postgres;
 use crate::setup::wasm_target::{self, WasmCargo};
 use crate::workspace::Workspace;
 use crate::{arrows, check, conformance, demo, e2e, runner, size, wasm};
@@ -143,9 +144,11 @@ fn npm_types(workspace: &Workspace) -> Result<()> {
 }
 
 fn native_tests(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
+    let postgres = Postgres::start()?;
     Run::cargo("the native tests")
         .args(["test", "--workspace", "--no-fail-fast"])
         .dir(workspace.root())
+        .env("DATABASE_URL", postgres.url())
         .env("CARGO_TARGET_DIR", workspace.target())
         .watched(|line| counts.read(line))
 }

@@ -1,5 +1,7 @@
 //! The policy file as it is written. Unknown fields are refused everywhere; nothing here is checked beyond its shape.
 
+use super::hooks::file as hooks;
+use super::keeping::file as keeping;
 use super::text::Rate;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -23,6 +25,13 @@ pub(super) struct File {
     pub uploads: Uploads,
     #[serde(default)]
     pub agents: BTreeMap<String, Spanned<Agent>>,
+    #[serde(default)]
+    pub state: keeping::State,
+    #[serde(default)]
+    pub audit: keeping::Audit,
+    #[serde(default)]
+    pub receipts: keeping::Receipts,
+    pub webhooks: Option<hooks::Webhooks>,
 }
 
 #[derive(Default, Deserialize)]
@@ -93,6 +102,9 @@ pub(super) struct Terms {
 pub(super) struct Agent {
     pub name: Spanned<String>,
     pub keys: Spanned<Vec<Spanned<Key>>>,
+    pub rate: Option<Spanned<String>>,
+    #[serde(default)]
+    pub quota: BTreeMap<Spanned<String>, Spanned<String>>,
     #[serde(default)]
     pub files: Level,
     #[serde(default)]
@@ -109,6 +121,10 @@ pub(super) struct Agent {
     pub webhooks: Level,
     #[serde(default)]
     pub project: Level,
+    #[serde(default)]
+    pub audit: Level,
+    #[serde(default)]
+    pub admin: Level,
 }
 
 impl Agent {
@@ -122,6 +138,8 @@ impl Agent {
             Area::Addons => self.addons,
             Area::Webhooks => self.webhooks,
             Area::Project => self.project,
+            Area::Audit => self.audit,
+            Area::Admin => self.admin,
         }
     }
 }

@@ -6,15 +6,19 @@
 
 mod error;
 mod file;
+mod hooks;
+mod keeping;
 mod text;
 
 pub use error::PolicyError;
 pub use file::Violations;
+pub use keeping::{Keeping, Place, ReceiptTerms};
 pub use text::{Origin, Rate};
 
 use crate::decision::Grants;
 use crate::key::{KeyDigest, PREFIX};
 use crate::random::is_base62;
+use crate::webhooks::HookTerms;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -63,6 +67,10 @@ pub struct Policy {
     pub agent_terms: CredentialTerms,
     /// Callers with a key.
     pub agents: Vec<Arc<Agent>>,
+    /// Where the state is, and how it is kept.
+    pub keeping: Keeping,
+    /// What Uploadcare tells us, and whom we tell; `None`: no webhook is taken.
+    pub webhooks: Option<HookTerms>,
 }
 
 /// The rule for browsers without a key.
@@ -102,6 +110,19 @@ pub struct Agent {
     pub keys: Vec<StoredKey>,
     /// What it may do.
     pub grants: Grants,
+    /// How often it may call; as often as it likes, if not said.
+    pub rate: Option<Rate>,
+    /// How much it may do in a day.
+    pub quotas: Vec<Quota>,
+}
+
+/// How much of something an agent may do in a day; a day begins at midnight UTC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quota {
+    /// An area, or an operation.
+    pub of: String,
+    /// So often.
+    pub most: u32,
 }
 
 /// An agent key as it is stored.
@@ -156,6 +177,8 @@ impl Policy {
             visitors: None,
             agent_terms: CredentialTerms { signature: true, ..CredentialTerms::default() },
             agents: Vec::new(),
+            keeping: Keeping::default(),
+            webhooks: None,
         }
     }
 }
@@ -214,6 +237,8 @@ impl Checker<'_> {
         policy.agent_terms = CredentialTerms { signature: policy.agent_terms.signature, ..agent_terms };
         policy.visitors = file.uploads.visitors.map(|visitors| self.visitors(&visitors)).transpose()?;
         policy.agents = self.agents(&file.agents)?;
+        policy.webhooks = file.webhooks.as_ref().map(|webhooks| self.webhooks(webhooks)).transpose()?;
+        policy.keeping = self.keeping(file.state, &file.audit, &file.receipts)?;
         self.is_of_use(&policy, &file.server)?;
         Ok(policy)
     }
@@ -268,16 +293,18 @@ impl Checker<'_> {
     }
 
     fn secret(&self, source: &Spanned<file::Source>) -> Result<SecretKey, PolicyError> {
+        let text = self.secret_text(source, "the secret key")?;
+        SecretKey::parse(&text).map_err(|error| self.at(&source.span(), error.to_string()))
+    }
+
+    fn secret_text(&self, source: &Spanned<file::Source>, what: &str) -> Result<String, PolicyError> {
         let fail = |sentence: String| self.at(&source.span(), sentence);
-        let text = match source.get_ref() {
-            file::Source::Env(name) => {
-                (self.sources.env)(name).filter(|text| !text.trim().is_empty()).ok_or_else(|| {
-                    fail(format!("the environment variable {name}, which should hold the secret key, is not set"))
-                })?
-            }
-            file::Source::File(path) => self.secret_file(path).map_err(fail)?,
-        };
-        SecretKey::parse(&text).map_err(|error| fail(error.to_string()))
+        match source.get_ref() {
+            file::Source::Env(name) => (self.sources.env)(name)
+                .filter(|text| !text.trim().is_empty())
+                .ok_or_else(|| fail(format!("the environment variable {name}, which should hold {what}, is not set"))),
+            file::Source::File(path) => self.secret_file(path).map_err(fail),
+        }
     }
 
     fn secret_file(&self, path: &str) -> Result<String, String> {
@@ -380,9 +407,35 @@ impl Checker<'_> {
             }
             let grants =
                 Area::ALL.iter().fold(Grants::default(), |grants, area| grants.with(*area, agent.level(*area)));
-            checked.push(Arc::new(Agent { id: id.clone(), name: name.clone(), keys, grants }));
+            let rate = agent.rate.as_ref().map(|rate| self.rate(rate)).transpose()?;
+            let quotas = self.quotas(&agent.quota)?;
+            checked.push(Arc::new(Agent { id: id.clone(), name: name.clone(), keys, grants, rate, quotas }));
         }
         Ok(checked)
+    }
+
+    fn rate(&self, text: &Spanned<String>) -> Result<Rate, PolicyError> {
+        text.get_ref().parse().map_err(|sentence| self.at(&text.span(), sentence))
+    }
+
+    fn quotas(
+        &self,
+        quotas: &std::collections::BTreeMap<Spanned<String>, Spanned<String>>,
+    ) -> Result<Vec<Quota>, PolicyError> {
+        let one = |(of, most): (&Spanned<String>, &Spanned<String>)| {
+            let name = of.get_ref();
+            let known = Area::ALL.iter().any(|area| area.as_str() == name)
+                || updock_types::OPERATIONS.iter().any(|row| row.id.as_str() == name)
+                || name == "uploads.credential";
+            if !known {
+                let sentence = "a quota is for an area, like files, or for an operation, like addons.remove_bg";
+                return Err(self.at(&of.span(), sentence));
+            }
+            let number = most.get_ref().strip_suffix("/day").and_then(|number| number.trim().parse().ok());
+            let most = number.ok_or_else(|| self.at(&most.span(), "expected a quota like \"200/day\""))?;
+            Ok(Quota { of: name.clone(), most })
+        };
+        quotas.iter().map(one).collect()
     }
 
     fn key(&self, key: &Spanned<file::Key>) -> Result<StoredKey, PolicyError> {

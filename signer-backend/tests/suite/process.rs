@@ -37,8 +37,12 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) async fn start(policy: &str, log: &str) -> Self {
+        Self::start_at(policy, log, "127.0.0.1:0").await
+    }
+
+    pub(crate) async fn start_at(policy: &str, log: &str, address: &str) -> Self {
         let mut child = tokio::process::Command::new(PROGRAM)
-            .args(["serve", "--config", policy, "--listen", "127.0.0.1:0"])
+            .args(["serve", "--config", policy, "--listen", address])
             .env("UPDOCK_LOG", log)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -81,8 +81,13 @@ test('the answer of the confirmation goes into the form', async ({ page }) => {
   await dock.choose(film.path);
   const done = await dock.untilStored(film);
   const values = await page.evaluate(() => new FormData(document.querySelector('form') ?? undefined).getAll('photos').map(String));
-  expect(values.join(' ')).toContain(String(done.uuid));
-  expect(service.signer).toBeTruthy();
+  expect(values).toEqual([String(done.receipt)]);
+  // An application's server would verify it with any library; here the signer does.
+  const answer = await page.request.post(`${service.signer}/v1/receipts/verify`, {
+    headers: { Origin: new URL(page.url()).origin },
+    data: { receipt: done.receipt },
+  });
+  expect(await answer.json()).toMatchObject({ uuid: done.uuid, size: 12 * MiB, stored: true });
 });
 
 function cors(answer: { status: number; contentType: string; body: string }) {

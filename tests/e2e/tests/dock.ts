@@ -133,6 +133,7 @@ export interface Snapshot {
   size: number;
   state: string;
   uuid?: string | null;
+  receipt?: string;
   confirmed?: boolean;
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod browser;
 pub(crate) mod debian;
 pub(crate) mod lean_std;
 pub(crate) mod npm;
+pub(crate) mod postgres;
 pub(crate) mod python;
 pub(crate) mod wasm_target;
 
@@ -44,6 +45,7 @@ pub(crate) fn needs(workspace: &Workspace) -> Vec<Need> {
         need("npm packages of the conformance tests", npm::packages_state(&workspace.conformance().join("npm"))),
         need("Python packages of the conformance tests", python::state(workspace)),
         need("Chromium", browser::state(browser::CHROMIUM)),
+        need("PostgreSQL", postgres::state()),
         need("ChromeDriver", browser::state(browser::CHROMEDRIVER)),
     ]
 }

@@ -1,0 +1,309 @@
+//! The audit log: what was asked, decided and done, kept so that a change to it shows.
+//!
+//! Each record holds the hash of the one before it, so no record can be changed, taken out or put in without all that
+//! follow being written anew; now and then the chain's end is signed ([`Mark`]) and said aloud, so that a copy outside
+//! of the database catches even that. What it cannot do: without such a copy, whoever owns the machine and its key can
+//! write the whole log anew.
+//!
+//! One task writes. What waits when it comes by goes to the disk together, and each request goes on once its own
+//! record is safe: before anything is sent to Uploadcare.
+
+pub mod cli;
+mod entry;
+mod export;
+pub(crate) mod http;
+mod verify;
+
+pub use entry::Entry;
+pub use export::{csv_head, csv_line};
+pub use verify::{Fault as ChainFault, Report, SpokenMark, verify};
+
+use crate::log::{DecisionLog, LogError, Phase, Record, Recording};
+use crate::signing::{Signing, hex};
+use crate::state::{AuditRow, ChainEnd, Mark, MarkKind, State, StateError};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, timeout_at};
+
+/// Most records that may wait to be written, and most that are written at once.
+const QUEUE: usize = 4096;
+const BATCH: usize = 1024;
+
+/// The name of the signing key in the state.
+pub const KEY: &str = "audit";
+
+/// How the log is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditTerms {
+    /// What happens to reads while nothing can be recorded.
+    pub on_failure: OnFailure,
+    /// How long records are kept; for ever if not said.
+    pub keep: Option<Duration>,
+    /// A checkpoint at least every so many records,
+    pub checkpoint_records: u32,
+    /// and, if there are new ones, after so long.
+    pub checkpoint_after: Duration,
+}
+
+/// What happens to reads while nothing can be recorded. Writes are refused in any case.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// They are refused.
+    #[default]
+    Refuse,
+    /// They go on, and are counted.
+    Count,
+}
+
+impl Default for AuditTerms {
+    /// Refuses, keeps for ever, signs every 1000 records or every minute.
+    fn default() -> Self {
+        Self {
+            on_failure: OnFailure::Refuse,
+            keep: None,
+            checkpoint_records: 1000,
+            checkpoint_after: Duration::from_mins(1),
+        }
+    }
+}
+
+/// A record and who waits for it, or the wish to end in an orderly way.
+enum Waiting {
+    Record(Box<Record>, Option<oneshot::Sender<()>>),
+    End(oneshot::Sender<()>),
+}
+
+/// Writes the audit log into a [`State`], and each sentence to another log too.
+pub struct AuditLog {
+    waiting: mpsc::Sender<Waiting>,
+    lines: Option<Arc<dyn DecisionLog>>,
+    news: watch::Receiver<()>,
+}
+
+impl AuditLog {
+    /// Takes a chain and starts to write. `lines` gets each sentence once it is safe, and the checkpoints.
+    pub async fn start(
+        state: Arc<dyn State>,
+        key: Signing,
+        terms: AuditTerms,
+        lines: Option<Arc<dyn DecisionLog>>,
+    ) -> Result<Self, StateError> {
+        let end = state.take_chain().await?;
+        let (waiting, records) = mpsc::channel(QUEUE);
+        let (told, news) = watch::channel(());
+        if let Some(keep) = terms.keep {
+            tokio::spawn(forget(Arc::downgrade(&state), key.clone(), keep));
+        }
+        let writer =
+            Writer { state, key, terms, lines: lines.clone(), told, signed: end.seq, sign_by: None, end: Some(end) };
+        tokio::spawn(writer.run(records));
+        Ok(Self { waiting, lines, news })
+    }
+
+    /// Signs the end of the chain. To be called when nothing is recorded any more.
+    pub async fn end(&self) {
+        let (ended, end) = oneshot::channel();
+        if self.waiting.send(Waiting::End(ended)).await.is_ok() {
+            let _ = end.await;
+        }
+    }
+
+    /// Changes whenever this process has written something.
+    pub fn news(&self) -> watch::Receiver<()> {
+        self.news.clone()
+    }
+}
+
+impl DecisionLog for AuditLog {
+    fn record(&self, record: Record) -> Recording<'_> {
+        Box::pin(async move {
+            let (written, done) = oneshot::channel();
+            let line = self.lines.as_ref().map(|lines| (lines, record.clone()));
+            self.waiting.send(Waiting::Record(Box::new(record), Some(written))).await.map_err(|_| LogError)?;
+            done.await.map_err(|_| LogError)?;
+            match line {
+                Some((lines, record)) => lines.record(record).await,
+                None => Ok(()),
+            }
+        })
+    }
+
+    fn note(&self, record: Record) -> Recording<'_> {
+        Box::pin(async move {
+            let line = self.lines.as_ref().map(|lines| (lines, record.clone()));
+            self.waiting.send(Waiting::Record(Box::new(record), None)).await.map_err(|_| LogError)?;
+            match line {
+                Some((lines, record)) => lines.note(record).await,
+                None => Ok(()),
+            }
+        })
+    }
+
+    fn news(&self) -> Option<watch::Receiver<()>> {
+        Some(Self::news(self))
+    }
+}
+
+impl Waiting {
+    fn end(self) -> Option<oneshot::Sender<()>> {
+        match self {
+            Self::End(end) => Some(end),
+            Self::Record(..) => None,
+        }
+    }
+}
+
+struct Writer {
+    state: Arc<dyn State>,
+    key: Signing,
+    terms: AuditTerms,
+    lines: Option<Arc<dyn DecisionLog>>,
+    told: watch::Sender<()>,
+    /// Where the chain ends; unknown after an error, until the state says.
+    end: Option<ChainEnd>,
+    /// Up to which number the chain is signed, and when the next signature is due.
+    signed: i64,
+    sign_by: Option<Instant>,
+}
+
+impl Writer {
+    async fn run(mut self, mut records: mpsc::Receiver<Waiting>) {
+        let mut batch = Vec::new();
+        loop {
+            let far = Instant::now() + Duration::from_hours(24);
+            match timeout_at(self.sign_by.unwrap_or(far), records.recv_many(&mut batch, BATCH)).await {
+                Ok(0) => break,
+                Ok(_) => {
+                    if let Err(error) = self.write(&mut batch).await {
+                        // Whoever waits is told by the drop of its sender.
+                        tracing::error!(%error, "the audit log cannot be written");
+                        batch.clear();
+                        self.end = None;
+                    }
+                    let ends: Vec<_> = batch.drain(..).filter_map(Waiting::end).collect();
+                    if !ends.is_empty() {
+                        self.sign().await;
+                    }
+                    for end in ends {
+                        let _ = end.send(());
+                    }
+                    let due = self.end.as_ref().map_or(0, |end| end.seq - self.signed);
+                    if due >= i64::from(self.terms.checkpoint_records) {
+                        self.sign().await;
+                    } else if due > 0 && self.sign_by.is_none() {
+                        self.sign_by = Some(Instant::now() + self.terms.checkpoint_after);
+                    }
+                }
+                Err(_) => self.sign().await,
+            }
+        }
+        self.sign().await;
+    }
+
+    async fn write(&mut self, batch: &mut [Waiting]) -> Result<(), StateError> {
+        let mut end = match self.end.take() {
+            Some(end) => end,
+            None => self.state.take_chain().await?,
+        };
+        let mut rows = Vec::with_capacity(batch.len());
+        for waiting in &*batch {
+            let Waiting::Record(record, _) = waiting else { continue };
+            let row = entry::row(record, &end);
+            end.seq = row.seq;
+            end.hash.clone_from(&row.hash);
+            rows.push(row);
+        }
+        if !rows.is_empty() {
+            self.state.append(Arc::from(rows)).await?;
+        }
+        self.end = Some(end);
+        for waiting in batch {
+            if let Waiting::Record(_, written) = waiting
+                && let Some(written) = written.take()
+            {
+                let _ = written.send(());
+            }
+        }
+        self.told.send_replace(());
+        Ok(())
+    }
+
+    /// Signs the chain's end and says it aloud.
+    async fn sign(&mut self) {
+        self.sign_by = None;
+        let Some(end) = self.end.clone().filter(|end| end.seq > self.signed) else { return };
+        let mark = marked(&self.key, MarkKind::Checkpoint, end.node, end.seq, end.hash);
+        if let Err(error) = self.state.mark(mark.clone()).await {
+            tracing::error!(%error, "a checkpoint of the audit log cannot be kept");
+            self.sign_by = Some(Instant::now() + self.terms.checkpoint_after);
+            return;
+        }
+        self.signed = mark.seq;
+        if let Some(lines) = &self.lines {
+            let spoken = SpokenMark { key: self.key.id().to_owned(), mark };
+            let _ = lines.note(Record::event(spoken.to_string())).await;
+        }
+    }
+}
+
+fn micros_now() -> i64 {
+    i64::try_from(SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_micros()).unwrap_or(i64::MAX)
+}
+
+/// A signed statement that row `seq` of the chain `node` has this hash.
+fn marked(key: &Signing, kind: MarkKind, node: String, seq: i64, hash: String) -> Mark {
+    let mut mark = Mark { kind, node, seq, hash, at: micros_now(), signature: String::new() };
+    mark.signature = hex(&key.sign(&verify::said(&mark)));
+    mark
+}
+
+/// Deletes what has been kept long enough, in every chain, once an hour; a signed tombstone says where each now begins.
+async fn forget(state: std::sync::Weak<dyn State>, key: Signing, keep: Duration) {
+    loop {
+        let Some(state) = state.upgrade() else { return };
+        if let Err(error) = forget_once(&*state, &key, keep).await {
+            tracing::error!(%error, "old records of the audit log cannot be deleted");
+        }
+        drop(state);
+        tokio::time::sleep(Duration::from_hours(1)).await;
+    }
+}
+
+/// See [`forget`]. Says how many records went.
+pub async fn forget_once(state: &dyn State, key: &Signing, keep: Duration) -> Result<u64, StateError> {
+    const PAGE: u32 = 1000;
+    let before = micros_now().saturating_sub(i64::try_from(keep.as_micros()).unwrap_or(i64::MAX));
+    let mut gone = 0;
+    for node in state.chains().await? {
+        let (mut after, mut last): (i64, Option<AuditRow>) = (0, None);
+        loop {
+            let page = state.chain(node.clone(), after, PAGE).await?;
+            let old: Vec<_> = page.iter().take_while(|row| row.at < before).collect();
+            gone += old.len() as u64;
+            if let Some(row) = old.last() {
+                after = row.seq;
+                last = Some((*row).clone());
+            }
+            if old.len() < PAGE as usize {
+                break;
+            }
+        }
+        if let Some(row) = last {
+            state.mark(marked(key, MarkKind::Tombstone, node, row.seq, row.hash)).await?;
+        }
+    }
+    Ok(gone)
+}
+
+impl Phase {
+    /// As it is stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Decision => "decision",
+            Self::Outcome => "outcome",
+            Self::Event => "event",
+        }
+    }
+}

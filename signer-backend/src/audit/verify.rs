@@ -1,0 +1,257 @@
+//! Is the log whole? Every record's hash, every link, every number, what searches look at, and every signature.
+
+use super::entry::{Entry, digest, micros};
+use crate::signing::{Verifying, from_hex};
+use crate::state::{AuditRow, Mark, MarkKind, State, StateError};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Report {
+    /// Chains that were read.
+    pub chains: usize,
+    /// Records that were read.
+    pub records: u64,
+    /// Checkpoints that were held against them, those from outside included.
+    pub checkpoints: u64,
+    /// Decisions to allow whose outcome is not there: what ran when a process died, or runs right now.
+    pub open: u64,
+    /// What is wrong; nothing, if the log is whole.
+    pub faults: Vec<Fault>,
+}
+
+/// Something that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Fault {
+    /// In which chain.
+    pub node: String,
+    /// At which number.
+    pub seq: i64,
+    /// What, in a sentence.
+    pub what: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "record {} of chain {}: {}", self.seq, self.node, self.what)
+    }
+}
+
+/// A checkpoint as it is said aloud, on one line: the copy that the database cannot change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpokenMark {
+    /// Which key signed.
+    pub key: String,
+    /// The checkpoint.
+    pub mark: Mark,
+}
+
+impl fmt::Display for SpokenMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Mark { node, seq, hash, at, signature, .. } = &self.mark;
+        write!(
+            f,
+            "Checkpoint of the audit log: node={node} seq={seq} hash={hash} at={at} key={} sig={signature}",
+            self.key
+        )
+    }
+}
+
+impl SpokenMark {
+    /// Finds a checkpoint in a line of output.
+    pub fn find(line: &str) -> Option<Self> {
+        let (_, said) = line.split_once("Checkpoint of the audit log: ")?;
+        let field = |name: &str| {
+            let mut words = said.split_whitespace();
+            words.find_map(|word| word.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
+        };
+        Some(Self {
+            key: field("key")?,
+            mark: Mark {
+                kind: MarkKind::Checkpoint,
+                node: field("node")?,
+                seq: field("seq")?.parse().ok()?,
+                hash: field("hash")?,
+                at: field("at")?.parse().ok()?,
+                signature: field("sig")?,
+            },
+        })
+    }
+}
+
+/// What a mark's signature is over.
+pub(super) fn said(mark: &Mark) -> Vec<u8> {
+    let Mark { kind, node, seq, hash, at, .. } = mark;
+    format!("updock audit {}\n{node}\n{seq}\n{hash}\n{at}\n", kind.as_str()).into_bytes()
+}
+
+/// Reads the whole log. `outside` are checkpoints that were kept elsewhere.
+pub async fn verify(state: &dyn State, key: &Verifying, outside: &[SpokenMark]) -> Result<Report, StateError> {
+    const PAGE: u32 = 1000;
+    let mut report = Report::default();
+    let mut nodes = state.chains().await?;
+    nodes.extend(outside.iter().map(|spoken| spoken.mark.node.clone()));
+    nodes.sort();
+    nodes.dedup();
+    for node in nodes {
+        report.chains += 1;
+        let mut marks = state.marks(node.clone()).await?;
+        marks.extend(outside.iter().filter(|spoken| spoken.mark.node == node).map(|spoken| spoken.mark.clone()));
+        let mut chain = Chain::new(&node, key, marks, &mut report);
+        loop {
+            let page = state.chain(node.clone(), chain.seq, PAGE).await?;
+            for row in &page {
+                chain.row(row, &mut report);
+            }
+            if page.len() < PAGE as usize {
+                break;
+            }
+        }
+        chain.end(&mut report);
+    }
+    Ok(report)
+}
+
+struct Chain {
+    node: String,
+    seq: i64,
+    hash: String,
+    /// Checkpoints by number: what is still to be met.
+    expected: BTreeMap<i64, Vec<String>>,
+    /// Requests that were allowed and whose outcome has not come.
+    open: std::collections::HashSet<String>,
+}
+
+impl Chain {
+    fn new(node: &str, key: &Verifying, marks: Vec<Mark>, report: &mut Report) -> Self {
+        let mut chain = Self {
+            node: node.to_owned(),
+            seq: 0,
+            hash: String::new(),
+            expected: BTreeMap::new(),
+            open: std::collections::HashSet::new(),
+        };
+        for mark in marks {
+            if !from_hex(&mark.signature).is_some_and(|signature| key.verify(&said(&mark), &signature)) {
+                chain.fault(mark.seq, format!("its {} is not signed by this key", mark.kind.as_str()), report);
+                continue;
+            }
+            match mark.kind {
+                MarkKind::Tombstone if mark.seq > chain.seq => (chain.seq, chain.hash) = (mark.seq, mark.hash),
+                MarkKind::Tombstone => {}
+                MarkKind::Checkpoint => chain.expected.entry(mark.seq).or_default().push(mark.hash),
+            }
+        }
+        // What was deleted because of its age cannot be compared any more, but for the very last of it.
+        let before = std::mem::take(&mut chain.expected);
+        for (seq, hashes) in before {
+            if seq == chain.seq && hashes.iter().any(|hash| *hash != chain.hash) {
+                chain.fault(seq, "a checkpoint said something else than the tombstone".to_owned(), report);
+            }
+            report.checkpoints += hashes.len() as u64;
+            if seq > chain.seq {
+                chain.expected.insert(seq, hashes);
+            }
+        }
+        chain
+    }
+
+    fn fault(&self, seq: i64, what: String, report: &mut Report) {
+        report.faults.push(Fault { node: self.node.clone(), seq, what });
+    }
+
+    fn row(&mut self, row: &AuditRow, report: &mut Report) {
+        report.records += 1;
+        if row.seq != self.seq + 1 {
+            let what = format!("{} records before it are missing", row.seq - self.seq - 1);
+            self.fault(row.seq, what, report);
+        }
+        if digest(&row.record) != row.hash {
+            self.fault(row.seq, "it was changed: its hash does not fit".to_owned(), report);
+        }
+        match serde_json::from_str::<Entry>(&row.record) {
+            Ok(entry) => {
+                if entry.prev != self.hash && row.seq == self.seq + 1 {
+                    self.fault(row.seq, "it does not follow the record before it".to_owned(), report);
+                }
+                if !says_the_same(&entry, row) {
+                    let what = "what searches look at is not what the record says";
+                    self.fault(row.seq, what.to_owned(), report);
+                }
+                let acts = entry.operation.as_deref().is_some_and(has_outcome);
+                if let Some(request) = entry.request.filter(|_| acts) {
+                    match (entry.phase.as_str(), entry.verdict.as_deref()) {
+                        ("decision", Some("allow")) => {
+                            self.open.insert(request);
+                        }
+                        ("outcome", _) => {
+                            self.open.remove(&request);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            Err(_) => self.fault(row.seq, "it cannot be read".to_owned(), report),
+        }
+        for hash in self.expected.remove(&row.seq).unwrap_or_default() {
+            if hash != row.hash {
+                self.fault(row.seq, "a checkpoint said something else here".to_owned(), report);
+            }
+        }
+        self.seq = row.seq;
+        self.hash.clone_from(&row.hash);
+    }
+
+    fn end(self, report: &mut Report) {
+        report.open += self.open.len() as u64;
+        for seq in self.expected.keys() {
+            let what = "a checkpoint was made here, and there is no such record any more";
+            self.fault(*seq, what.to_owned(), report);
+        }
+    }
+}
+
+/// Does it end in a call of Uploadcare, and so in a second record?
+fn has_outcome(operation: &str) -> bool {
+    operation == "uploads.confirm" || updock_types::OPERATIONS.iter().any(|row| row.id.as_str() == operation)
+}
+
+fn says_the_same(entry: &Entry, row: &AuditRow) -> bool {
+    (&entry.node, entry.seq, micros(&entry.at), &entry.phase) == (&row.node, row.seq, Some(row.at), &row.phase)
+        && (&entry.request, &entry.caller, &entry.operation) == (&row.request, &row.caller, &row.operation)
+        && (&entry.area, &entry.verdict) == (&row.area, &row.verdict)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_is_read_back_from_the_line_it_was_said_in() {
+        let spoken = SpokenMark {
+            key: "0123".to_owned(),
+            mark: Mark {
+                kind: MarkKind::Checkpoint,
+                node: "a".to_owned(),
+                seq: 7,
+                hash: "ab".to_owned(),
+                at: 9,
+                signature: "cd".to_owned(),
+            },
+        };
+        assert_eq!(SpokenMark::find(&format!("2026-11-23 09:14:07 UTC  {spoken}")), Some(spoken));
+        for line in ["", "Checkpoint of the audit log: node=a", "Checkpoint of the audit log: node=a seq=x hash=y at=z"]
+        {
+            assert_eq!(SpokenMark::find(line), None);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_line_makes_the_reader_panic(line in ".*", tail in "[a-z0-9= ]{0,60}") {
+            let _ = SpokenMark::find(&line);
+            let _ = SpokenMark::find(&format!("Checkpoint of the audit log: {tail}"));
+        }
+    }
+}

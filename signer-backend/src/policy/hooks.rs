@@ -1,0 +1,94 @@
+//! The section `[webhooks]`: what Uploadcare tells us, and whom we tell.
+
+use super::{Checker, PolicyError};
+use crate::webhooks::{HookTerms, Target, TargetSecret};
+use std::collections::BTreeMap;
+use toml::Spanned;
+use updock_types::Event;
+
+/// How it looks in the file.
+pub(super) mod file {
+    use super::super::file::Source;
+    use serde::Deserialize;
+    use std::collections::BTreeMap;
+    use toml::Spanned;
+    use updock_types::Event;
+
+    #[derive(Default, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    pub(in crate::policy) struct Webhooks {
+        pub events: Vec<Event>,
+        pub secrets: Vec<Spanned<Source>>,
+        pub targets: BTreeMap<String, Spanned<Target>>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(in crate::policy) struct Target {
+        pub url: Spanned<String>,
+        pub secret: Spanned<Source>,
+        #[serde(default)]
+        pub events: Vec<Event>,
+        #[serde(default)]
+        pub networks: Vec<Spanned<String>>,
+    }
+}
+
+impl Checker<'_> {
+    pub(super) fn webhooks(&self, webhooks: &file::Webhooks) -> Result<HookTerms, PolicyError> {
+        let file::Webhooks { events, secrets, targets } = webhooks;
+        Ok(HookTerms {
+            events: distinct(events),
+            secrets: secrets.iter().map(|source| self.secret(source)).collect::<Result<_, _>>()?,
+            targets: self.targets(targets)?,
+        })
+    }
+
+    fn targets(&self, targets: &BTreeMap<String, Spanned<file::Target>>) -> Result<Vec<Target>, PolicyError> {
+        let mut checked = Vec::new();
+        for (name, target) in targets {
+            let file::Target { url, secret, events, networks } = target.get_ref();
+            let text = url.get_ref();
+            let uri: http::Uri = text.parse().map_err(|_| self.at(&url.span(), "this is no address"))?;
+            let plain = uri.scheme_str() == Some("http");
+            let bare = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+            if !bare || !(plain || uri.scheme_str() == Some("https")) {
+                let sentence = "a target is an address like https://hooks.example.com/path, without user or password";
+                return Err(self.at(&url.span(), sentence));
+            }
+            if plain && networks.is_empty() {
+                let sentence = "plain http would let others on the way read along; write https, \
+                    or name the private network it is in, like networks = [\"10.0.0.0/8\"]";
+                return Err(self.at(&url.span(), sentence));
+            }
+            let key = self.secret_text(secret, "the target's secret")?;
+            let secret = TargetSecret::parse(&key).ok_or_else(|| {
+                let sentence = "a target's secret is `whsec_` and 24 to 64 bytes in base64, as Standard Webhooks has it; \
+                    make one with: echo whsec_$(openssl rand -base64 32)";
+                self.at(&secret.span(), sentence)
+            })?;
+            let network = |text: &Spanned<String>| {
+                let parsed = text.get_ref().parse();
+                parsed.map_err(|_| self.at(&text.span(), "expected a network, like \"10.0.0.0/8\""))
+            };
+            checked.push(Target {
+                name: name.clone(),
+                url: text.clone(),
+                secret,
+                events: distinct(events),
+                networks: networks.iter().map(network).collect::<Result<_, _>>()?,
+            });
+        }
+        Ok(checked)
+    }
+}
+
+fn distinct(events: &[Event]) -> Vec<Event> {
+    let mut once = Vec::new();
+    for event in events {
+        if !once.contains(event) {
+            once.push(*event);
+        }
+    }
+    once
+}

@@ -1,0 +1,117 @@
+//! `updock-signer webhooks ...`.
+
+use super::subscriptions::Rotate;
+use super::{Finding, sync};
+use crate::policy::Policy;
+use crate::sentence::quoted;
+use crate::state::{State, now};
+use clap::Subcommand;
+use std::io::Write;
+use std::sync::Arc;
+use updock_client::Client;
+
+/// What to do with webhooks.
+#[derive(Subcommand)]
+pub enum Webhooks {
+    /// Makes Uploadcare tell this signer what the policy names: creates, repairs, and says who else is told.
+    Sync {
+        /// With a new secret; the old one is taken for 72 hours more.
+        #[arg(long)]
+        rotate: bool,
+        /// Prints JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Lists what could not be sent on.
+    Dead {
+        /// Prints JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Sends something dead again.
+    Replay {
+        /// Its number, as `dead` lists it.
+        id: i64,
+    },
+}
+
+/// Runs a command. `Ok(false)`: somebody else is told of events.
+pub async fn run(
+    command: &Webhooks,
+    policy: &Policy,
+    state: Arc<dyn State>,
+    out: &mut (dyn Write + Send),
+) -> Result<bool, String> {
+    let unwritten = |error: std::io::Error| format!("standard output cannot be written: {error}");
+    let unread = |error: crate::state::StateError| format!("the state cannot be read: {error}");
+    match command {
+        Webhooks::Sync { rotate, json } => {
+            let terms = policy
+                .webhooks
+                .as_ref()
+                .filter(|terms| !terms.events.is_empty())
+                .ok_or("the policy names no events; write events = [\"file.uploaded\"] below [webhooks]")?;
+            let address = policy.public_url.as_ref().ok_or(
+                "Uploadcare must know how to reach this signer; write public_url = \"https://...\" below [server]",
+            )?;
+            let client =
+                Client::builder(policy.public_key.clone(), policy.secret.clone()).rest(policy.rest.clone()).build();
+            let rotate = if *rotate { Rotate::Yes } else { Rotate::No };
+            let findings =
+                sync(&client, &*state, terms, &address.to_string(), rotate).await.map_err(|error| error.to_string())?;
+            for finding in &findings {
+                if *json {
+                    let text = serde_json::to_string(finding).map_err(|error| error.to_string())?;
+                    writeln!(out, "{text}").map_err(unwritten)?;
+                } else {
+                    writeln!(out, "{}", sentence(finding)).map_err(unwritten)?;
+                }
+            }
+            Ok(!findings.iter().any(|finding| matches!(finding, Finding::Foreign { .. })))
+        }
+        Webhooks::Dead { json } => {
+            for errand in state.dead(1000).await.map_err(unread)? {
+                if *json {
+                    let value = serde_json::json!({
+                        "id": errand.id, "target": errand.target, "event": errand.event, "at": errand.at,
+                        "attempts": errand.attempts, "error": errand.error,
+                    });
+                    writeln!(out, "{value}").map_err(unwritten)?;
+                } else {
+                    let why = quoted(errand.error.as_deref().unwrap_or_default());
+                    writeln!(
+                        out,
+                        "{}  {} for {}, after {} attempts, at last because: {why}",
+                        errand.id, errand.event, errand.target, errand.attempts
+                    )
+                    .map_err(unwritten)?;
+                }
+            }
+            Ok(true)
+        }
+        Webhooks::Replay { id } => {
+            if state.revive(*id, now()).await.map_err(unread)? {
+                writeln!(out, "{id} is sent again.").map_err(unwritten)?;
+                Ok(true)
+            } else {
+                Err(format!("{id} is not among what could not be sent; see `updock-signer webhooks dead`"))
+            }
+        }
+    }
+}
+
+fn sentence(finding: &Finding) -> String {
+    match finding {
+        Finding::Made { event } => format!("Made a subscription to {event}."),
+        Finding::Repaired { event } => {
+            format!("Repaired the subscription to {event}: it was off, or had another secret.")
+        }
+        Finding::Good { event } => format!("The subscription to {event} is as it should be."),
+        Finding::Foreign { id, event, target, active } => format!(
+            "ALARM: webhook {id} tells somebody else of {}: {}{}. If you do not know it, delete it.",
+            quoted(event),
+            quoted(target),
+            if *active { "" } else { " (switched off)" }
+        ),
+    }
+}

@@ -1,0 +1,169 @@
+//! The signer is killed under load, again and again. Whatever reached Uploadcare has its intention in the log, the chain
+//! is whole, and no webhook counts twice.
+//!
+//! Fifty rounds, each ended at a random point; `cargo xtask crash --what signer --rounds 1000` makes more of them.
+
+use crate::process::{Running, write_policy};
+use crate::stage::{agent, bearer};
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::task::JoinSet;
+use updock_local::LocalUploadcare;
+use updock_sign::{SecretKey, webhook_signature};
+use updock_signer::audit::{Entry, verify};
+use updock_signer::signing::Signing;
+use updock_signer::state::{SqliteState, State};
+use updock_types::FileUuid;
+
+const HOOK_SECRET: &str = "hook-secret-for-tests";
+const ROUNDS: u64 = 50;
+const WORKERS: u64 = 8;
+
+type Http = Client<HttpConnector, Full<Bytes>>;
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+fn uuid(number: u64) -> FileUuid {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&number.to_be_bytes());
+    FileUuid::from_random_bytes(bytes)
+}
+
+/// The status, unless the other side is gone.
+async fn ask(http: &Http, request: Request<Full<Bytes>>) -> Option<u16> {
+    let response = http.request(request).await.ok()?;
+    let status = response.status().as_u16();
+    response.into_body().collect().await.ok()?;
+    Some(status)
+}
+
+struct Load {
+    key: String,
+    slug: String,
+    /// Gives each request a file of its own.
+    next: AtomicU64,
+    /// Webhooks that were not answered: they come again, as Uploadcare has it.
+    pending: Mutex<Vec<u64>>,
+    taken: Mutex<HashSet<u64>>,
+}
+
+impl Load {
+    async fn work(self: Arc<Self>, base: String) {
+        let http: Http = Client::builder(TokioExecutor::new()).build_http();
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let read = Request::get(format!("{base}/v1/uploadcare/files/{}/", uuid(number)))
+                .header("authorization", bearer(&self.key));
+            if ask(&http, read.body(Full::default()).unwrap()).await.is_none() {
+                return;
+            }
+            let hook = self.pending.lock().unwrap().pop().unwrap_or(number);
+            let body = format!(
+                "{{\"hook\":{{\"id\":7,\"event\":\"file.uploaded\",\"project_pub_key\":\"demopublickey\"}},\
+                 \"data\":{{\"uuid\":\"{}\"}}}}",
+                uuid(hook)
+            );
+            let signature = webhook_signature(&SecretKey::parse(HOOK_SECRET).unwrap(), body.as_bytes());
+            let sent =
+                Request::post(format!("{base}/hooks/uploadcare/{}", self.slug)).header("x-uc-signature", signature);
+            match ask(&http, sent.body(Full::from(body)).unwrap()).await {
+                Some(200) => {
+                    self.taken.lock().unwrap().insert(hook);
+                }
+                _ => self.pending.lock().unwrap().push(hook),
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kill_9_at_random_points_under_load_loses_no_intention_and_counts_nothing_twice() {
+    let (rounds, seed) = (number("UPDOCK_CRASH_ROUNDS", ROUNDS), number("UPDOCK_CRASH_SEED", 1));
+    let mut chance = fastrand::Rng::with_seed(seed);
+    let local = LocalUploadcare::start().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let hook = folder.path().join("hook");
+    std::fs::write(&hook, HOOK_SECRET).unwrap();
+    std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let (key, section) = agent("media", "files = \"read\"");
+    let rules = format!("[webhooks]\nevents = [\"file.uploaded\"]\nsecrets = [{{ file = \"hook\" }}]\n{section}");
+    let policy = write_policy(folder.path(), "demosecretkey\n", &local.base_url(), &rules);
+    let database = folder.path().join("updock-signer.db");
+    let slug = updock_signer::webhooks::slug(&SqliteState::open(&database).await.unwrap()).await.unwrap();
+    let load =
+        Arc::new(Load { key, slug, next: AtomicU64::new(1), pending: Mutex::default(), taken: Mutex::default() });
+
+    let mut reached: HashMap<String, u64> = HashMap::new();
+    let mut last = 0;
+    for round in 0..rounds {
+        let mut running = Running::start(&policy, "warn").await;
+        // Somebody has to read what it says.
+        let mut lines = running.lines;
+        let reading = tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let mut workers = JoinSet::new();
+        for _ in 0..WORKERS {
+            workers.spawn(Arc::clone(&load).work(running.base.clone()));
+        }
+        tokio::time::sleep(Duration::from_micros(chance.u64(1_000..120_000))).await;
+        running.child.kill().await.unwrap();
+        workers.join_all().await;
+        reading.await.unwrap();
+        for request in local.requests() {
+            if request.id > last && request.path.starts_with("/files/") {
+                reached.insert(request.path["/files/".len()..].trim_end_matches('/').to_owned(), round);
+            }
+        }
+        last = local.requests().last().map_or(last, |request| request.id);
+    }
+    check(&database, &reached, &load, rounds, seed).await;
+}
+
+async fn check(database: &Path, reached: &HashMap<String, u64>, load: &Load, rounds: u64, seed: u64) {
+    let state = SqliteState::open(database).await.unwrap();
+    let mut intended = HashSet::new();
+    let mut after = 0;
+    loop {
+        let page = state.chain("a".to_owned(), after, 1000).await.unwrap();
+        let Some(row) = page.last() else { break };
+        after = row.seq;
+        for row in &page {
+            let entry: Entry = serde_json::from_str(&row.record).unwrap();
+            if entry.phase == "decision" {
+                intended.extend(entry.text.split_whitespace().map(|word| word.trim_end_matches('.').to_owned()));
+            }
+        }
+    }
+    let unsaid: Vec<_> = reached.iter().filter(|(file, _)| !intended.contains(*file)).collect();
+    assert!(unsaid.is_empty(), "seed {seed}: these reached Uploadcare without a word: {unsaid:?}");
+    let key = Signing::kept(&state, updock_signer::audit::KEY).await.unwrap();
+    let report = verify(&state, &key.verifying(), &[]).await.unwrap();
+    assert_eq!(report.faults, [], "seed {seed}");
+
+    let mut events: HashMap<String, u32> = HashMap::new();
+    for event in state.events(0, u32::MAX).await.unwrap() {
+        *events.entry(event.file.unwrap()).or_default() += 1;
+    }
+    let twice: Vec<_> = events.iter().filter(|(_, count)| **count != 1).collect();
+    assert!(twice.is_empty(), "seed {seed}: these count twice: {twice:?}");
+    let taken = load.taken.lock().unwrap();
+    let lost: Vec<_> = taken.iter().filter(|number| !events.contains_key(&uuid(**number).to_string())).collect();
+    assert!(lost.is_empty(), "seed {seed}: these were taken and are gone: {lost:?}");
+    assert!(!reached.is_empty() && !taken.is_empty(), "seed {seed}: too little was tried");
+    println!(
+        "{rounds} rounds (seed {seed}): {} requests reached Uploadcare, each with its intention among {} records; \
+         {} webhooks, each once; the chain is whole",
+        reached.len(),
+        report.records,
+        taken.len()
+    );
+}

@@ -1,0 +1,229 @@
+//! Webhooks: from a real delivery of the stand-in's to a target and a browser; and everything that is not one.
+
+use crate::http_client::{Reply, send};
+use crate::keeping::run;
+use crate::process::{Running, write_policy};
+use crate::stage::{PAGE, PNG, VISITORS, agent, bearer, upload};
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
+use http::HeaderMap;
+use http_body_util::BodyExt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use updock_local::LocalUploadcare;
+use updock_sign::{SecretKey, webhook_signature};
+use updock_signer::state::SqliteState;
+
+const TARGET_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const HOOK_SECRET: &str = "hook-secret-for-tests";
+
+type Taken = Arc<Mutex<Vec<(HeaderMap, String)>>>;
+
+/// Somebody who wants to know; refuses the first `refusals` deliveries.
+async fn target(refusals: usize) -> (String, Taken) {
+    let taken = Taken::default();
+    let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let handler = {
+        let taken = Arc::clone(&taken);
+        move |State(()): State<()>, headers: HeaderMap, body: String| async move {
+            if asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < refusals {
+                return http::StatusCode::INTERNAL_SERVER_ERROR;
+            }
+            taken.lock().unwrap().push((headers, body));
+            http::StatusCode::NO_CONTENT
+        }
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/files", post(handler))).await });
+    (format!("http://{address}/files"), taken)
+}
+
+async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..1500 {
+        if let Some(found) = look() {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{what} does not come");
+}
+
+struct Scene {
+    local: LocalUploadcare,
+    folder: tempfile::TempDir,
+    policy: String,
+    running: Running,
+}
+
+/// A signer that is told of events, with a target, by a policy that says where it listens.
+async fn scene(target_url: &str, more: &str) -> Scene {
+    let local = LocalUploadcare::start().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [("target", TARGET_SECRET), ("hook", HOOK_SECRET)] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    }
+    // Free a moment ago, and nobody else asks for a port by number.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let rules = format!(
+        "[server]\nlisten = \"127.0.0.1:{port}\"\npublic_url = \"http://127.0.0.1:{port}\"\n\
+         [webhooks]\nevents = [\"file.uploaded\", \"file.deleted\"]\nsecrets = [{{ file = \"hook\" }}]\n\
+         [webhooks.targets.cms]\nurl = \"{target_url}\"\nsecret = {{ file = \"target\" }}\nnetworks = [\"127.0.0.0/8\"]\n\
+         {VISITORS}{more}"
+    );
+    let policy = write_policy(folder.path(), "demosecretkey\n", &local.base_url(), &rules);
+    let running = Running::start_at(&policy, "warn", &format!("127.0.0.1:{port}")).await;
+    Scene { local, folder, policy, running }
+}
+
+impl Scene {
+    /// The part of the address that only Uploadcare is told.
+    async fn slug(&self) -> String {
+        let state = SqliteState::open(&self.folder.path().join("updock-signer.db")).await.unwrap();
+        updock_signer::webhooks::slug(&state).await.unwrap()
+    }
+
+    async fn hook(&self, slug: &str, body: &str, secret: &str) -> Reply {
+        let signature = webhook_signature(&SecretKey::parse(secret).unwrap(), body.as_bytes());
+        let headers = [("x-uc-signature", signature.as_str()), ("content-type", "application/json")];
+        send(&self.running.base, "POST", &format!("/hooks/uploadcare/{slug}"), &headers, body.to_owned()).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_is_told_to_the_target_and_to_the_browser() {
+    let (url, taken) = target(0).await;
+    let scene = scene(&url, "").await;
+    let (quiet, told) = run(&scene.policy, &["webhooks", "sync"]);
+    assert!(quiet && told.contains("Made a subscription to file.uploaded."), "{told}");
+    let (quiet, told) = run(&scene.policy, &["webhooks", "sync"]);
+    assert!(quiet && told.contains("The subscription to file.uploaded is as it should be."), "{told}");
+    let (quiet, told) = run(&scene.policy, &["webhooks", "sync", "--rotate"]);
+    assert!(quiet && told.contains("Repaired the subscription to file.deleted"), "{told}");
+
+    let uploaded = upload(&scene.local, &[("UPLOADCARE_STORE", "0")], &[], "a.png", PNG).await.json();
+    let file = uploaded["file"].as_str().unwrap().to_owned();
+    let (headers, body) = until("the event", || taken.lock().unwrap().first().cloned()).await;
+    assert!(body.contains(&file));
+    let header = |name: &str| headers[name].to_str().unwrap();
+    let id = header("webhook-id");
+    assert!(id.starts_with("evt_"));
+    let secret = updock_signer::webhooks::TargetSecret::parse(TARGET_SECRET).unwrap();
+    let signature = secret.sign(id, header("webhook-timestamp").parse().unwrap(), body.as_bytes());
+    assert_eq!(header("webhook-signature"), signature);
+
+    // A browser hears what happens next to its own file.
+    let asked = format!("{{\"files\":[\"{file}\"]}}");
+    let visitor = [("origin", PAGE), ("content-type", "application/json")];
+    let token = send(&scene.running.base, "POST", "/v1/event-tokens", &visitor, asked).await.json();
+    let token = token["token"].as_str().unwrap();
+    let client = hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new())
+        .build_http::<http_body_util::Full<bytes::Bytes>>();
+    let request = http::Request::get(format!("{}/v1/events?token={token}", scene.running.base)).header("origin", PAGE);
+    let response = client.request(request.body(http_body_util::Full::default()).unwrap()).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["access-control-allow-origin"], PAGE);
+    let mut stream = response.into_body();
+    let rest = updock_client::Client::builder(
+        updock_types::PublicKey::parse("demopublickey").unwrap(),
+        SecretKey::parse("demosecretkey").unwrap(),
+    )
+    .rest(updock_client::Base::parse(&scene.local.base_url()).unwrap())
+    .build();
+    rest.file_delete(updock_types::FileUuid::parse(&file).unwrap()).await.unwrap();
+    let mut heard = String::new();
+    while !heard.contains("file.deleted") {
+        let frame = tokio::time::timeout(Duration::from_secs(15), stream.frame()).await.expect("an event in time");
+        heard += std::str::from_utf8(&frame.unwrap().unwrap().into_data().unwrap()).unwrap();
+    }
+    assert!(heard.contains(&file) && !heard.contains("original_filename"), "{heard}");
+    let bad = send(&scene.running.base, "GET", "/v1/events?token=abc", &[("origin", PAGE)], "").await;
+    assert_eq!(bad.kind(), "unauthenticated");
+}
+
+fn body(file: &str, request: &str) -> String {
+    format!(
+        "{{\"initiator\":{{\"type\":\"api\",\"detail\":{{\"request_id\":\"{request}\"}}}},\
+         \"hook\":{{\"id\":7,\"event\":\"file.uploaded\",\"project_pub_key\":\"demopublickey\"}},\
+         \"data\":{{\"uuid\":\"{file}\"}}}}"
+    )
+}
+
+const FILE: &str = "17be4678-dab7-4bc7-8753-28914a22960a";
+
+#[tokio::test]
+async fn a_webhook_that_comes_a_hundred_times_is_one_event() {
+    let (url, taken) = target(0).await;
+    let (key, section) = agent("lead", "audit = \"full\"");
+    let mut scene = scene(&url, &section).await;
+    let slug = scene.slug().await;
+    let one = body(FILE, "r1");
+    let replies = futures_util::future::join_all((0..100).map(|_| scene.hook(&slug, &one, HOOK_SECRET))).await;
+    assert!(replies.iter().all(|reply| reply.status == 200));
+    // Killed, started again, and sent again: still the same.
+    scene.running.child.kill().await.unwrap();
+    let address = scene.running.base.strip_prefix("http://").unwrap().to_owned();
+    scene.running = Running::start_at(&scene.policy, "warn", &address).await;
+    assert_eq!(scene.hook(&slug, &one, HOOK_SECRET).await.status, 200);
+    assert_eq!(scene.hook(&slug, &body(FILE, "r2"), HOOK_SECRET).await.status, 200);
+    let ids = until("both events", || {
+        let taken = taken.lock().unwrap();
+        let ids: std::collections::HashSet<_> =
+            taken.iter().map(|(headers, _)| headers["webhook-id"].clone()).collect();
+        (ids.len() == 2).then_some(ids)
+    })
+    .await;
+    assert_eq!(ids.len(), 2);
+    let headers = [("authorization", bearer(&key))];
+    let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let log = send(&scene.running.base, "GET", "/v1/audit?area=webhooks", &headers, "").await.json();
+    assert_eq!(log["records"].as_array().unwrap().len(), 2, "{log}");
+}
+
+#[tokio::test]
+async fn what_is_no_webhook_of_ours_learns_nothing_and_does_nothing() {
+    let (url, taken) = target(0).await;
+    let scene = scene(&url, "").await;
+    let slug = scene.slug().await;
+    let good = body(FILE, "r1");
+    assert_eq!(scene.hook("another", &good, HOOK_SECRET).await.kind(), "not-found");
+    assert_eq!(scene.hook(&slug, &good, "another secret").await.kind(), "bad-request");
+    assert_eq!(scene.hook(&slug, "{}", HOOK_SECRET).await.kind(), "bad-request");
+    let foreign = good.replace("demopublickey", "otherpublickey");
+    assert_eq!(scene.hook(&slug, &foreign, HOOK_SECRET).await.kind(), "bad-request");
+    let target = format!("/hooks/uploadcare/{slug}");
+    assert_eq!(send(&scene.running.base, "POST", &target, &[], good.clone()).await.kind(), "bad-request");
+    let large = "x".repeat(300_000);
+    assert_eq!(scene.hook(&slug, &large, HOOK_SECRET).await.kind(), "too-large");
+    assert_eq!(send(&scene.running.base, "GET", &target, &[], "").await.status, 405);
+    assert_eq!(scene.hook(&slug, &good, HOOK_SECRET).await.status, 200);
+    until("the one good event", || (taken.lock().unwrap().len() == 1).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_foreign_subscription_is_an_alarm() {
+    let (url, _) = target(0).await;
+    let scene = scene(&url, "").await;
+    let rest = updock_client::Client::builder(
+        updock_types::PublicKey::parse("demopublickey").unwrap(),
+        SecretKey::parse("demosecretkey").unwrap(),
+    )
+    .rest(updock_client::Base::parse(&scene.local.base_url()).unwrap())
+    .build();
+    rest.webhook_create(updock_types::rest::NewWebhook {
+        target_url: "http://127.0.0.1:9/copies".to_owned(),
+        event: updock_types::Event::FileUploaded,
+        is_active: Some(true),
+        signing_secret: None,
+        version: Some("0.7".to_owned()),
+    })
+    .await
+    .unwrap();
+    let (quiet, told) = run(&scene.policy, &["webhooks", "sync"]);
+    assert!(!quiet && told.contains("ALARM: webhook"), "{told}");
+    assert!(told.contains("\"http://127.0.0.1:9/copies\""), "{told}");
+}
