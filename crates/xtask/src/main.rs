@@ -6,6 +6,7 @@
 mod arrows;
 mod bench;
 mod bench_local;
+mod bench_signer;
 mod check;
 mod children;
 mod conformance;
@@ -128,6 +129,8 @@ enum Measured {
     Widget,
     /// The stand-in, beside bare servers
     Local,
+    /// The signer, beside its upstream and nginx
+    Signer,
 }
 
 fn main() -> ExitCode {
@@ -158,6 +161,7 @@ fn run(task: &Task) -> Result<()> {
         }
         Task::Bench { what: Measured::Widget, as_built } => bench::run(&workspace, *as_built),
         Task::Bench { what: Measured::Local, .. } => bench_local::run(&workspace),
+        Task::Bench { what: Measured::Signer, .. } => bench_signer::run(&workspace),
         Task::Fuzz(options) => fuzz::run(&workspace, options),
         Task::Crash(options) => crash::run(&workspace, options),
         Task::Simulate(options) => simulate::run(&workspace, options),
