@@ -191,7 +191,7 @@ fn size(text: &str) -> Result<u64, String> {
 Examples:
   updock upload film.mp4
   updock upload *.jpg --store yes --metadata album=summer --tag cat
-  updock upload backup.tar --multipart-threshold 10MB --parallel 8
+  updock upload backup.tar --multipart-threshold 10MB --parallel 12
   updock upload photo.jpg --json | jq -r .uuid")]
 pub(crate) struct UploadArgs {
     /// Files to upload
@@ -202,8 +202,8 @@ pub(crate) struct UploadArgs {
     /// Files of this size and more go in parts, in parallel; at least 10 MB
     #[arg(long, value_name = "SIZE", default_value = "25MiB", value_parser = size)]
     pub(crate) multipart_threshold: u64,
-    /// Most requests at once; the parts of one file take two fewer
-    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u8).range(1..=32))]
+    /// Most requests at once; parts take three quarters of them
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=32))]
     pub(crate) parallel: u8,
     /// Show no progress
     #[arg(long, short)]

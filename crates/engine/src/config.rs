@@ -21,8 +21,10 @@ pub struct Config {
     pub start: Start,
     /// Files of this size and more travel in parts; never below what the API allows.
     pub multipart_from: u64,
-    /// Most requests in flight.
+    /// Most requests in flight. Parts of files, which go to a host of their own, take three quarters of them.
     pub budget: u8,
+    /// How many of them are used.
+    pub pacing: Pacing,
 }
 
 impl Config {
@@ -38,9 +40,24 @@ impl Config {
             start: Start::AtOnce,
             // The official SDKs' own threshold: below it one request costs less than start, parts and complete.
             multipart_from: 25 * 1024 * 1024,
-            budget: 6,
+            // Six parts, because a browser opens six connections to a host that speaks HTTP/1.1, as storage does; and
+            // two more for what goes to the API, so that neither a small file nor a completion waits behind a part.
+            budget: 8,
+            pacing: Pacing::Adaptive,
         }
     }
+}
+
+/// How many requests go at a time, within the budget.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Pacing {
+    /// As many as pay, by what is measured.
+    #[default]
+    Adaptive,
+    /// Few: a person saves data, and what fails halfway is sent twice.
+    Saver,
+    /// So many, whatever is measured.
+    Steady(u8),
 }
 
 /// Where upload credentials come from.

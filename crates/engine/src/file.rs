@@ -2,7 +2,7 @@
 
 use crate::{
     Cause, Digest, Failure, FileKey, Millis, Need, NewFile, RequestId, Row, RowState, WaitReason, backoff,
-    judge::Asked, parts::Parts,
+    judge::Asked, parts::Parts, queue::Turn,
 };
 use std::sync::Arc;
 use updock_types::{FileUuid, policy::Refusal};
@@ -91,6 +91,8 @@ pub(crate) struct Success {
 /// What is left to do for a file.
 pub(crate) struct Work {
     pub(crate) step: Step,
+    /// When it is due among the others.
+    pub(crate) turn: Turn,
     /// The request in flight, if the step has one. Parts fly apart.
     pub(crate) request: Option<RequestId>,
     /// Why and until when it waits.
@@ -156,6 +158,7 @@ impl Work {
     pub(crate) fn new(step: Step) -> Self {
         Self {
             step,
+            turn: Turn::UNSET,
             request: None,
             hold: None,
             failed: 0,
@@ -183,6 +186,7 @@ impl Work {
     pub(crate) fn renew(&mut self) {
         self.hold = None;
         self.request = None;
+        self.turn = Turn::UNSET;
         (self.failed, self.throttled, self.looks, self.renewed, self.restarted) = (0, 0, 0, 0, 0);
         if let Step::Parts(parts) = &mut self.step {
             parts.forgive();
@@ -202,6 +206,20 @@ impl Work {
     /// Does the next request carry a credential?
     pub(crate) fn needs_credential(&self) -> bool {
         matches!(self.step, Step::Direct | Step::Start) || self.signed && matches!(self.step, Step::Complete(_))
+    }
+
+    /// Have all its bytes left?
+    pub(crate) fn delivered(&self) -> bool {
+        matches!(self.step, Step::Complete(_) | Step::Inspect(..) | Step::Confirm(_))
+    }
+
+    /// Bytes of the file that the next request carries, about.
+    pub(crate) fn next_bytes(&self, size: u64) -> u64 {
+        match &self.step {
+            Step::Direct => size,
+            Step::Parts(parts) => parts.part_size(),
+            _ => 0,
+        }
     }
 
     /// Which request comes next.

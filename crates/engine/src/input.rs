@@ -52,6 +52,13 @@ pub enum Input {
     NotOpened(FileKey),
     /// Nothing more can be written about this upload; it goes on without.
     JournalFailed(FileUuid),
+    /// A person gave a file another place in the list.
+    Moved {
+        /// Which.
+        file: FileKey,
+        /// Right before this one; `None`: to the end.
+        before: Option<FileKey>,
+    },
     /// Time has passed; see [`crate::Engine::deadline`].
     Tick,
 }
@@ -133,6 +140,8 @@ pub enum Command {
     Cancel(Which),
     /// Stop if need be and take the row away.
     Remove(Which),
+    /// Upload before all others; what is in flight goes on.
+    First(Which),
 }
 
 /// Which files a command is for.

@@ -2,16 +2,7 @@
 
 use crate::{Cause, Millis};
 use std::ops::Range;
-use updock_types::{FileUuid, upload::limits};
-
-const MIB: u64 = 1024 * 1024;
-/// Aim for at most so many parts: each costs a URL in the start answer and a request.
-const AIM: u64 = 256;
-
-/// The size of parts for a file: the API's least, or what keeps the number of parts low. Whole MiB.
-pub(crate) fn part_size(size: u64) -> u64 {
-    size.div_ceil(AIM).next_multiple_of(MIB).clamp(limits::PART_MIN_SIZE, limits::PART_MAX_SIZE)
-}
+use updock_types::FileUuid;
 
 /// A multipart upload that was started.
 #[derive(Debug, Clone)]
@@ -195,22 +186,6 @@ mod tests {
         let uuid = FileUuid::parse("17be4678-dab7-4bc7-8753-28914a22960a").unwrap();
         let urls = (0..size.div_ceil(part_size)).map(|part| format!("http://part/{part}")).collect();
         Parts::new(uuid, urls, size, part_size).unwrap()
-    }
-
-    #[test]
-    fn part_sizes_keep_the_limits_of_the_api() {
-        for (size, expected) in [
-            (10_000_000, 5 * MIB),
-            (150 * MIB, 5 * MIB),
-            (1024 * MIB, 5 * MIB),
-            (2048 * MIB, 8 * MIB),
-            (5_497_558_138_880, limits::PART_MAX_SIZE),
-        ] {
-            let part = part_size(size);
-            assert!((limits::PART_MIN_SIZE..=limits::PART_MAX_SIZE).contains(&part));
-            assert!(size.div_ceil(part) <= limits::MAX_PARTS);
-            assert_eq!(part, expected, "{size}");
-        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Requests, built from the operation table and the configuration.
 
-use crate::{Body, Config, Expect, FormField, FormValue, Request, RequestId, Row, Secret, Store, parts::part_size};
+use crate::{Body, Config, Expect, FormField, FormValue, Request, RequestId, Row, Secret, Store};
 use std::ops::Range;
 use updock_types::{FileUuid, Method, OperationId, signer::Credential};
 
@@ -90,13 +90,19 @@ fn media_type(row: &Row) -> String {
     if row.media_type.is_empty() { "application/octet-stream".to_owned() } else { String::from(&*row.media_type) }
 }
 
-pub(crate) fn start(id: RequestId, config: &Config, row: &Row, credential: Option<Credential>) -> Request {
+pub(crate) fn start(
+    id: RequestId,
+    config: &Config,
+    row: &Row,
+    part_size: u64,
+    credential: Option<Credential>,
+) -> Request {
     let mut fields = opening(config);
     let name = if row.name.is_empty() { "original" } else { &*row.name };
     fields.push(text("filename", name));
     fields.push(text("size", decimal(row.size)));
     fields.push(text("content_type", media_type(row)));
-    fields.push(text("part_size", decimal(part_size(row.size))));
+    fields.push(text("part_size", decimal(part_size)));
     with_credential(api(id, config, START, Body::Form(fields), Expect::Started), credential)
 }
 

@@ -255,6 +255,50 @@ pub struct Totals {
     pub sent: u64,
 }
 
+impl Totals {
+    /// What one file adds to them.
+    pub(crate) fn of(row: &Row) -> Self {
+        let mut totals = Self { files: 1, ..Self::default() };
+        match row.state {
+            RowState::Rejected(_) => {
+                totals.rejected = 1;
+                return totals;
+            }
+            RowState::Done { .. } => totals.done = 1,
+            RowState::Failed(_) => totals.failed = 1,
+            RowState::Paused => totals.paused = 1,
+            RowState::Queued
+            | RowState::Uploading
+            | RowState::Waiting(_)
+            | RowState::Retrying { .. }
+            | RowState::Checking
+            | RowState::Processing => totals.active = 1,
+            RowState::NeedsFile(_) => totals.needs_file = 1,
+            RowState::Reading | RowState::Ready | RowState::Removed => {}
+        }
+        (totals.bytes, totals.sent) = (row.size, row.sent);
+        totals
+    }
+
+    /// One file changes from `old` to `new`.
+    pub(crate) fn swap(&mut self, old: &Self, new: &Self) {
+        for (sum, old, new) in [
+            (&mut self.files, old.files, new.files),
+            (&mut self.done, old.done, new.done),
+            (&mut self.failed, old.failed, new.failed),
+            (&mut self.rejected, old.rejected, new.rejected),
+            (&mut self.paused, old.paused, new.paused),
+            (&mut self.active, old.active, new.active),
+            (&mut self.needs_file, old.needs_file, new.needs_file),
+        ] {
+            *sum = *sum - old + new;
+        }
+        // A file of any size is in them for a moment, until it is rejected for it.
+        self.bytes = self.bytes.wrapping_sub(old.bytes).wrapping_add(new.bytes);
+        self.sent = self.sent.wrapping_sub(old.sent).wrapping_add(new.sent);
+    }
+}
+
 /// The whole list at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {

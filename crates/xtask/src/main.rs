@@ -5,6 +5,7 @@
 
 mod arrows;
 mod bench;
+mod bench_engine;
 mod bench_local;
 mod bench_signer;
 mod check;
@@ -131,6 +132,8 @@ enum Measured {
     Local,
     /// The signer, beside its upstream and nginx
     Signer,
+    /// The engine, and its pace beside every fixed number of requests at a time
+    Engine,
 }
 
 fn main() -> ExitCode {
@@ -162,6 +165,7 @@ fn run(task: &Task) -> Result<()> {
         Task::Bench { what: Measured::Widget, as_built } => bench::run(&workspace, *as_built),
         Task::Bench { what: Measured::Local, .. } => bench_local::run(&workspace),
         Task::Bench { what: Measured::Signer, .. } => bench_signer::run(&workspace),
+        Task::Bench { what: Measured::Engine, .. } => bench_engine::run(&workspace),
         Task::Fuzz(options) => fuzz::run(&workspace, options),
         Task::Crash(options) => crash::run(&workspace, options),
         Task::Simulate(options) => simulate::run(&workspace, options),

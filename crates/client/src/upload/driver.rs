@@ -40,13 +40,13 @@ pub struct UploadOptions {
     pub file: FileOptions,
     /// Files of this size and more travel in parts; 25 MiB otherwise, and never below what the API allows.
     pub multipart_from: u64,
-    /// Most requests in flight; 6 otherwise, of which one file's parts take four.
+    /// Most requests in flight; 8 otherwise, of which parts take three quarters.
     pub budget: u8,
 }
 
 impl Default for UploadOptions {
     fn default() -> Self {
-        Self { file: FileOptions::default(), multipart_from: 25 * 1024 * 1024, budget: 6 }
+        Self { file: FileOptions::default(), multipart_from: 25 * 1024 * 1024, budget: 8 }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     Action, Answer, Cause, CredentialSource, Failure, FileKey, Millis, Network, RequestId, backoff, broker,
     file::{File, Hold, HoldReason, Inspecting, Phase, Step, Success},
     judge::{Asked, Verdict, judge, judge_timeout},
-    parts::{Parts, part_size},
+    parts::Parts,
 };
 use std::sync::Arc;
 use updock_types::{fields::FileFacts, upload::limits};
@@ -17,9 +17,14 @@ impl Engine {
     }
 
     pub(super) fn progressed(&mut self, now: Millis, request: RequestId, sent: u64) {
+        let (full, budget) = (self.flights.len() >= self.window(), self.budget());
         let Some(flight) = self.flights.iter_mut().find(|flight| flight.id == request) else { return };
+        let sent = sent.min(flight.bytes);
         if sent > flight.sent {
-            flight.sent = sent.min(flight.bytes);
+            if full {
+                self.pace.moved(now, sent - flight.sent, budget);
+            }
+            flight.sent = sent;
             flight.moved = now;
             if let Some(key) = flight.file {
                 self.changed(key);
@@ -33,6 +38,7 @@ impl Engine {
             self.credential_answered(now, answer);
             return;
         };
+        self.pace_answered(now, &flight, answer);
         self.changed(key);
         let confirm = self.config.confirm_url.is_some();
         let Some(file) = self.file_mut(key) else { return };
@@ -45,7 +51,7 @@ impl Engine {
                 work.advance(if confirm { Step::Confirm(uuid) } else { Step::Inspect(uuid, Inspecting::Readiness) });
             }
             (Answer::Started(started), Step::Start) => {
-                match Parts::new(started.uuid, started.parts.clone(), size, part_size(size)) {
+                match Parts::new(started.uuid, started.parts.clone(), size, flight.part_size) {
                     Some(parts) => {
                         work.advance(Step::Parts(parts));
                         self.begin_journal(key);
@@ -79,6 +85,26 @@ impl Engine {
                 }
             }
             _ => self.apply(now, key, &flight, judge(flight.asked, answer)),
+        }
+    }
+
+    /// What an answer tells about the pace. The signer's own limits are no measure of the line.
+    fn pace_answered(&mut self, now: Millis, flight: &Flight, answer: &Answer) {
+        let (others, budget) = (self.flights.len(), self.budget());
+        match answer {
+            Answer::Confirmed(_) | Answer::Nonsense | Answer::Unreachable | Answer::Unreadable => {}
+            Answer::Refused(refusal) => {
+                if matches!(refusal.status, 429 | 503) && flight.asked != Asked::Confirm {
+                    self.pace.refused(now, others);
+                }
+            }
+            _ => {
+                let delay = (flight.sent == flight.bytes).then(|| now.since(flight.moved));
+                if others + 1 >= self.window() {
+                    self.pace.moved(now, flight.bytes - flight.sent, budget);
+                }
+                self.pace.succeeded(now, others + 1, flight.bytes, delay, budget);
+            }
         }
     }
 
@@ -294,6 +320,7 @@ impl Engine {
 
     pub(super) fn network(&mut self, now: Millis, network: Network) {
         self.online = network == Network::Online;
+        self.pace.forget();
         for key in self.active.clone() {
             if self.online
                 && let Some(work) = self.file_mut(key).and_then(File::work_mut)
@@ -320,6 +347,7 @@ impl Engine {
             match flight.file {
                 Some(key) => {
                     self.changed(key);
+                    self.pace.refused(now, self.flights.len());
                     self.apply(now, key, &flight, judge_timeout(flight.asked));
                 }
                 None => {

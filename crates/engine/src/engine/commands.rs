@@ -2,8 +2,9 @@
 
 use super::Engine;
 use crate::{
-    Action, Command, Failure, FileKey, Millis, Need, RowState, Which,
+    Action, Command, Failure, FileKey, Millis, Need, RowState, Totals, Which,
     file::{File, Inspecting, Phase, Step, Then, Work},
+    queue::Turn,
 };
 
 impl Engine {
@@ -13,7 +14,8 @@ impl Engine {
         | Command::Resume(which)
         | Command::Retry(which)
         | Command::Cancel(which)
-        | Command::Remove(which)) = command;
+        | Command::Remove(which)
+        | Command::First(which)) = command;
         let keys = match which {
             Which::One(key) => vec![key],
             Which::All => self.order.clone(),
@@ -21,7 +23,9 @@ impl Engine {
         for key in &keys {
             self.command_one(now, command, *key);
         }
-        if matches!(command, Command::Remove(_)) {
+        // Rows that left leave holes; they are closed once they are half of the list, so that removing file after file
+        // does not walk the list for each.
+        if self.order.len() > 2 * self.totals.files as usize {
             let files = &self.files;
             self.order.retain(|key| files.get(key.0 as usize).is_some_and(Option::is_some));
         }
@@ -34,7 +38,7 @@ impl Engine {
         match (command, &file.phase) {
             (Command::Start(_), Phase::Ready) => {
                 file.phase = Phase::Queued(first);
-                self.queue.push_back(key);
+                self.enqueue(key);
             }
             (Command::Pause(_), Phase::Queued(_) | Phase::Active(_)) => {
                 self.call_back(now, key);
@@ -51,7 +55,7 @@ impl Engine {
             }
             (Command::Resume(_), Phase::Paused(_)) => {
                 self.rephase(key, &mut Phase::Queued);
-                self.queue.push_front(key);
+                self.enqueue(key);
             }
             (Command::Retry(_), Phase::Failed(failure, _)) => {
                 let anew = matches!(failure, Failure::SizeDiffers { .. } | Failure::Unreadable | Failure::Lost);
@@ -63,8 +67,17 @@ impl Engine {
                     work.renew();
                     Phase::Queued(first.take().unwrap_or(work))
                 });
-                self.queue.push_back(key);
+                self.enqueue(key);
                 self.begin_journal(key);
+            }
+            (Command::First(_), Phase::Queued(_) | Phase::Active(_) | Phase::Paused(_)) => {
+                if let Phase::Queued(work) | Phase::Active(work) | Phase::Paused(work) = &mut file.phase {
+                    work.turn = Turn::FIRST;
+                }
+                if matches!(file.phase, Phase::Queued(_)) {
+                    self.queue.forget();
+                    self.enqueue(key);
+                }
             }
             (Command::Cancel(_), Phase::Queued(_) | Phase::Active(_) | Phase::Paused(_)) => {
                 self.call_back(now, key);
@@ -81,10 +94,31 @@ impl Engine {
         self.changed(key);
     }
 
+    /// A queued file takes its turn among the others.
+    pub(super) fn enqueue(&mut self, key: FileKey) {
+        let Self { files, queue, .. } = self;
+        let Some(file) = files.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else { return };
+        if let Phase::Queued(work) = &mut file.phase {
+            queue.join(key, file.size, &mut work.turn);
+        }
+    }
+
+    /// Gives a file another place in the list.
+    pub(super) fn move_to(&mut self, key: FileKey, before: Option<FileKey>) {
+        if before == Some(key) {
+            return;
+        }
+        let Some(from) = self.order.iter().position(|other| *other == key) else { return };
+        self.order.remove(from);
+        let to = before.and_then(|before| self.order.iter().position(|other| *other == before));
+        self.order.insert(to.unwrap_or(self.order.len()), key);
+    }
+
     /// Moves a file's work into another phase.
     pub(super) fn rephase(&mut self, key: FileKey, phase: &mut dyn FnMut(Box<Work>) -> Phase) {
-        let mut active = false;
+        let (mut queued, mut active) = (false, false);
         if let Some(file) = self.file_mut(key) {
+            queued = matches!(file.phase, Phase::Queued(_));
             if let Some(work) = file.take_work() {
                 file.phase = phase(work);
             }
@@ -92,6 +126,9 @@ impl Engine {
         }
         if !active {
             self.retire(key);
+            if queued {
+                self.queue.forget();
+            }
         }
         self.changed(key);
     }
@@ -104,6 +141,10 @@ impl Engine {
     pub(super) fn remove(&mut self, key: FileKey) {
         let Some(file) = self.files.get_mut(key.0 as usize).and_then(Option::take) else { return };
         self.retire(key);
+        if matches!(file.phase, Phase::Queued(_)) {
+            self.queue.forget();
+        }
+        self.totals.swap(&Totals::of(&file.row), &Totals::default());
         self.gone.push(file.row_as(RowState::Removed, file.row.sent));
         if !matches!(file.phase, Phase::Done(_) | Phase::Needs(..)) {
             self.actions.push_back(Action::Release(key));

@@ -12,7 +12,9 @@ use crate::{
     broker::{Broker, Generation},
     file::{File, Phase, Step, Work},
     judge::Asked,
+    pace::Pace,
     parts::Outgoing,
+    queue::Queue,
 };
 use std::{collections::VecDeque, sync::Arc};
 use updock_types::{policy::UploadPolicy, upload::limits};
@@ -27,8 +29,9 @@ const SIGNER_ANSWER: Millis = Millis(15_000);
 const READINESS: (Millis, Millis) = (Millis(250), Millis(5_000));
 /// Looks before a file counts as never ready: about four minutes.
 const MOST_LOOKS: u32 = 60;
-/// Files under way at once, waiting ones included.
-const MOST_ACTIVE: usize = 12;
+/// Files under way at once: those with bytes to send, and all together. The rest waits for the server to be ready.
+const MOST_SENDING: usize = 12;
+const MOST_ACTIVE: usize = 64;
 /// Times a credential may be refused in a row, and a multipart upload started anew.
 const MOST_RENEWALS: u32 = 2;
 const MOST_RESTARTS: u32 = 3;
@@ -43,16 +46,18 @@ pub struct Engine {
     now: Millis,
     files: Vec<Option<Box<File>>>,
     order: Vec<FileKey>,
-    queue: VecDeque<FileKey>,
+    queue: Queue,
     active: Vec<FileKey>,
     /// Rows that need a file, and rows whose file is being compared; some that are so no more.
     needy: Vec<FileKey>,
     flights: Vec<Flight>,
     broker: Broker,
+    pace: Pace,
     next_request: u32,
     actions: VecDeque<Action>,
     changes: Vec<FileKey>,
     gone: Vec<Arc<Row>>,
+    totals: Totals,
 }
 
 /// A request in flight.
@@ -61,6 +66,8 @@ struct Flight {
     file: Option<FileKey>,
     asked: Asked,
     part: Option<Outgoing>,
+    /// What the parts of the upload that it starts are to have.
+    part_size: u64,
     credential: Option<Generation>,
     /// Bytes of the file that it carries, and how many of them have left.
     bytes: u64,
@@ -90,15 +97,17 @@ impl Engine {
             now: Millis(0),
             files: Vec::new(),
             order: Vec::new(),
-            queue: VecDeque::new(),
+            queue: Queue::default(),
             active: Vec::new(),
             needy: Vec::new(),
             flights: Vec::new(),
             broker: Broker::default(),
+            pace: Pace::new(),
             next_request: 0,
             actions: VecDeque::new(),
             changes: Vec::new(),
             gone: Vec::new(),
+            totals: Totals::default(),
         }
     }
 
@@ -126,6 +135,7 @@ impl Engine {
             Input::Chosen { row, file } => self.chosen(now, row, &file),
             Input::NotOpened(row) => self.not_opened(row),
             Input::JournalFailed(upload) => self.journal_failed(upload),
+            Input::Moved { file, before } => self.move_to(file, before),
             Input::Tick => {}
         }
         self.time_out(now);
@@ -167,25 +177,7 @@ impl Engine {
 
     /// Sums over the list.
     pub fn totals(&self) -> Totals {
-        let mut totals = Totals::default();
-        for file in self.files.iter().flatten() {
-            totals.files += 1;
-            match &file.phase {
-                Phase::Rejected(_) => {
-                    totals.rejected += 1;
-                    continue;
-                }
-                Phase::Done(_) => totals.done += 1,
-                Phase::Failed(..) => totals.failed += 1,
-                Phase::Paused(_) => totals.paused += 1,
-                Phase::Needs(..) => totals.needs_file += 1,
-                Phase::Checking(..) | Phase::Queued(_) | Phase::Active(_) => totals.active += 1,
-                Phase::Ready | Phase::Removed => {}
-            }
-            totals.bytes += file.size;
-            totals.sent += file.row.sent;
-        }
-        totals
+        self.totals
     }
 
     /// The whole list.
@@ -226,8 +218,7 @@ impl Engine {
     }
 
     pub(super) fn add(&mut self, now: Millis, files: Vec<NewFile>) {
-        let rejected = |file: &File| matches!(file.phase, Phase::Rejected(_) | Phase::Needs(..));
-        let mut present = self.files.iter().flatten().filter(|file| !rejected(file)).count();
+        let mut present = self.present();
         for new in files {
             let key = self.next_key();
             if self.adopted(now, key, &new) {
@@ -235,9 +226,7 @@ impl Engine {
                 continue;
             }
             let policy = &self.config.policy;
-            let verdict = policy
-                .check(&new.name, new.size, &new.media_type)
-                .and_then(|()| policy.check_count(u32::try_from(present).unwrap_or(u32::MAX)));
+            let verdict = policy.check(&new.name, new.size, &new.media_type).and_then(|()| policy.check_count(present));
             let phase = match verdict {
                 Err(refusal) => Phase::Rejected(refusal),
                 Ok(()) => {
@@ -248,13 +237,18 @@ impl Engine {
                     }
                 }
             };
-            if matches!(phase, Phase::Queued(_)) {
-                self.queue.push_back(key);
-            }
-            self.files.push(Some(Box::new(File::new(key, &new, phase))));
+            let file = File::new(key, &new, phase);
+            self.totals.swap(&Totals::default(), &Totals::of(&file.row));
+            self.files.push(Some(Box::new(file)));
             self.order.push(key);
+            self.enqueue(key);
             self.changed(key);
         }
+    }
+
+    /// Files of the list that are here and not rejected.
+    pub(super) fn present(&self) -> u32 {
+        self.totals.files - self.totals.rejected - self.totals.needs_file
     }
 
     pub(super) fn first_work(&self, size: u64) -> Box<Work> {

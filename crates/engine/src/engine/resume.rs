@@ -3,7 +3,7 @@
 
 use super::Engine;
 use crate::{
-    Action, FileKey, Fingerprint, Journal, Millis, Mismatch, Need, NewFile, Reach, Recovered,
+    Action, FileKey, Fingerprint, Journal, Millis, Mismatch, Need, NewFile, Reach, Recovered, Totals,
     file::{Came, Check, Diary, File, Phase, Step, Then},
     journal::{self, Saved, Unusable},
 };
@@ -101,6 +101,9 @@ impl Engine {
                 }
             }
             let shown = row.is_some();
+            if let Some(file) = &row {
+                self.totals.swap(&Totals::default(), &Totals::of(&file.row));
+            }
             self.files.push(row);
             if shown {
                 self.order.push(key);
@@ -190,7 +193,7 @@ impl Engine {
             if check.then == Then::Pause { Phase::Paused(work) } else { Phase::Queued(work) }
         });
         if check.then == Then::GoOn {
-            self.queue.push_front(row);
+            self.enqueue(row);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::{
-    CredentialSource, Millis, RowState,
+    CredentialSource, Millis, RowState, Totals,
     file::{Phase, Success},
 };
 
@@ -37,7 +37,10 @@ impl Engine {
             };
             let sent = sent.min(file.size).max(file.row.sent);
             if file.row.state != state || file.row.sent != sent {
-                file.row = file.row_as(state, sent);
+                let row = file.row_as(state, sent);
+                let old = std::mem::replace(&mut file.row, row);
+                let new = Totals::of(&file.row);
+                self.totals.swap(&Totals::of(&old), &new);
             }
         }
     }

@@ -34,9 +34,9 @@ use crate::{
     Action, Answer, Command, Config, CredentialSource, Engine, FileKey, Fingerprint, Input, Journal, Millis, Network,
     NewFile, Request, RequestId, Row, RowState, ServerRefusal, Which,
 };
-use link::Transfer;
+use link::{Connection, News, Transfer};
 use promise::keep;
-use service::Service;
+use service::{Service, Wanted};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -93,6 +93,9 @@ pub struct World {
     dies_after: Option<usize>,
     lists: Lists,
     fingerprints: BTreeMap<FileKey, Millis>,
+    /// Requests that came to nothing by the engine's own doing: refused because there were too many at once, or broken
+    /// off without a person asking for it.
+    pub wasted: usize,
     flights: BTreeMap<RequestId, Flight>,
     budget: usize,
     released: BTreeSet<FileKey>,
@@ -104,6 +107,15 @@ pub struct World {
     files: BTreeMap<FileKey, OnDisk>,
     /// Keys of added files whose rows have others.
     adopted: BTreeMap<FileKey, FileKey>,
+    /// Connections that are kept alive, by what they lead to.
+    kept: BTreeMap<Host, Vec<Connection>>,
+}
+
+/// What a connection leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Host {
+    Api,
+    Storage,
 }
 
 /// How fast fingerprints are taken.
@@ -128,7 +140,10 @@ pub enum Journaling {
 
 struct Flight {
     request: Request,
+    wanted: Wanted,
     transfer: Transfer,
+    /// There were too many at once.
+    turned_away: bool,
 }
 
 impl World {
@@ -164,6 +179,8 @@ impl World {
             fresh: None,
             files: BTreeMap::new(),
             adopted: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            wasted: 0,
         }
     }
 
@@ -257,6 +274,7 @@ impl World {
         let (stops, which) = match command {
             Command::Pause(which) | Command::Cancel(which) | Command::Remove(which) => (true, which),
             Command::Start(which) | Command::Resume(which) | Command::Retry(which) => (false, which),
+            Command::First(_) => return self.input(Input::Command(command)),
         };
         let keys: Vec<FileKey> = match which {
             // Whoever stops a file before it is there stops nothing.
@@ -304,7 +322,7 @@ impl World {
 
     /// Requests in flight to an endpoint.
     pub fn in_flight(&self, endpoint: Endpoint) -> usize {
-        self.flights.values().filter(|flight| service::endpoint(&flight.request) == endpoint).count()
+        self.flights.values().filter(|flight| flight.wanted.endpoint == endpoint).count()
     }
 
     /// A file as the person has it.
@@ -314,7 +332,7 @@ impl World {
 
     /// Requests in flight with a file's bytes.
     pub fn in_flight_of(&self, key: FileKey) -> usize {
-        self.flights.values().filter(|flight| service::file_of(&flight.request) == Some(key)).count()
+        self.flights.values().filter(|flight| flight.wanted.file == Some(key)).count()
     }
 
     /// How many requests reached an endpoint.
@@ -327,6 +345,7 @@ impl World {
         if self.dies_after == Some(0) {
             return;
         }
+        let by_a_person = matches!(input, Input::Command(_) | Input::Configured(_));
         self.engine.handle(self.now.since(self.epoch), input);
         while let Some(action) = self.engine.poll() {
             if let Some(left) = &mut self.dies_after {
@@ -338,6 +357,7 @@ impl World {
             if let Some(trace) = &mut self.trace {
                 trace.push(format!("{} {action:?}", self.now.0));
             }
+            self.wasted += usize::from(!by_a_person && matches!(action, Action::Abort(_)));
             self.perform(action);
         }
         if self.dies_after == Some(0) {
@@ -417,65 +437,73 @@ impl World {
     }
 
     fn send(&mut self, request: Request) {
-        let (endpoint, file, part) =
-            (service::endpoint(&request), service::file_of(&request), service::part_of(&request));
+        let wanted = service::wanted(&request, |key| self.files[&key].facts.size);
+        let Wanted { endpoint, file, bytes, upload } = wanted;
         if let Some(file) = file {
             assert!(!self.released.contains(&file), "bytes of a released file are wanted");
             keep(Promise::StopsAtOnce, !self.stopped.contains(&file), || {
                 format!("{file:?} sends after it was stopped")
             });
         }
-        if let (Some(uuid), Some(part)) = (service::upload_of(&request), part) {
+        if let Some((uuid, part)) = upload {
             let again = self.acknowledged.contains(&(uuid, part));
             let promise = if self.kills == 0 { Promise::PartsOnce } else { Promise::Journal };
             keep(promise, !again, || format!("part {part} of {uuid} was stored, and is sent again"));
         }
-        self.sent.push(Sent { at: self.now, endpoint, file, part });
-        let bytes = request.body.file_bytes(|key| self.files[&key].facts.size);
-        let transfer = Transfer::new(&self.link, self.now, bytes);
-        self.flights.insert(request.id, Flight { request, transfer });
+        self.sent.push(Sent { at: self.now, endpoint, file, part: upload.map(|upload| upload.1) });
+        let kept = self.kept.get_mut(&wanted.host()).and_then(Vec::pop);
+        let mut transfer = Transfer::new(&self.link, self.now, bytes, request.id.0, kept);
+        let served = self.flights.values().filter(|flight| flight.wanted.bytes > 0 && !flight.turned_away).count();
+        let turned_away = bytes > 0 && self.service.at_once.is_some_and(|most| served >= most);
+        if turned_away {
+            transfer.turn_away(&self.link, self.now);
+        }
+        self.flights.insert(request.id, Flight { request, wanted, transfer, turned_away });
     }
 
     /// Lets time pass until the next thing happens; `false` when nothing ever will.
     pub fn step(&mut self) -> bool {
-        enum Next {
-            Arrival(RequestId),
-            Fingerprint(FileKey),
-            Deadline,
-        }
         if self.dies_after == Some(0) {
             return false;
         }
-        let sending = self.flights.values().filter(|flight| flight.transfer.is_sending()).count();
-        let rate = self.link.rate(sending);
-        let arrivals =
-            self.flights.iter().filter_map(|(id, flight)| Some((flight.transfer.next(self.now, rate)?, *id)));
-        let arrival = arrivals.min().map(|(at, id)| (at, Next::Arrival(id)));
-        let fingerprints = self.fingerprints.iter().map(|(key, at)| (*at, *key));
-        let fingerprint = fingerprints.min().map(|(at, key)| (at, Next::Fingerprint(key)));
-        let deadline = self.engine.deadline().map(|at| (self.epoch.after(at), Next::Deadline));
-        // Of what happens at the same time, an arrival comes first.
-        let all = [arrival, fingerprint, deadline];
-        let Some((to, next)) = all.into_iter().flatten().min_by_key(|next| next.0) else { return false };
-        let to = to.max(self.now);
-        let passed = to.since(self.now);
-        self.now = to;
-        for flight in self.flights.values_mut() {
-            flight.transfer.pass(&self.link, to, passed, rate);
-        }
-        match next {
-            Next::Deadline => self.input(Input::Tick),
-            Next::Arrival(id) => self.arrive(id),
-            Next::Fingerprint(key) => {
+        loop {
+            let windows = link::windows(self.flights.values().map(|flight| &flight.transfer));
+            let arrival =
+                self.flights.values().filter_map(|flight| flight.transfer.next(&self.link, self.now, windows)).min();
+            let fingerprint = self.fingerprints.iter().map(|(key, at)| (*at, *key)).min();
+            let deadline = self.engine.deadline().map(|at| self.epoch.after(at));
+            let all = [arrival, fingerprint.map(|next| next.0), deadline];
+            let Some(to) = all.into_iter().flatten().min() else { return false };
+            let to = to.max(self.now);
+            let passed = to.since(self.now);
+            self.now = to;
+            let transfers = self.flights.values_mut().map(|flight| &mut flight.transfer);
+            link::pass(&self.link, to, passed, windows, transfers);
+            // Of what happens at the same time, an arrival comes first.
+            for (id, flight) in &mut self.flights {
+                if let Some(news) = flight.transfer.news(&self.link, to, windows) {
+                    let id = *id;
+                    match news {
+                        News::Left(sent) => self.input(Input::Progressed { request: id, sent }),
+                        News::Arrived => self.arrive(id),
+                    }
+                    return true;
+                }
+            }
+            if let Some((_, key)) = fingerprint.filter(|next| next.0 <= to) {
                 self.fingerprints.remove(&key);
                 let fingerprint = match self.files.get(&key) {
                     Some(file) => Fingerprint::Known(file.digest()),
                     None => Fingerprint::Unavailable,
                 };
                 self.input(Input::Fingerprinted { file: key, fingerprint });
+                return true;
+            }
+            if deadline.is_some_and(|deadline| deadline <= to) {
+                self.input(Input::Tick);
+                return true;
             }
         }
-        true
     }
 
     /// Runs until nothing is left to happen.
@@ -499,32 +527,30 @@ impl World {
         keep(Promise::Ends, false, || format!("it never happens; it is {:?}", self.now));
     }
 
-    /// Something of a request has arrived: bytes, or all of it and its answer.
+    /// A request has arrived, and is answered.
     fn arrive(&mut self, id: RequestId) {
         let Some(flight) = self.flights.get_mut(&id) else { return };
-        if let Some(sent) = flight.transfer.progress(self.now) {
-            self.input(Input::Progressed { request: id, sent });
-            return;
+        let wanted = flight.wanted;
+        if wanted.bytes > 0 && self.link.bytes_per_second.is_none() && !flight.turned_away {
+            self.input(Input::Progressed { request: id, sent: wanted.bytes / 2 });
+            self.input(Input::Progressed { request: id, sent: wanted.bytes });
         }
-        let request = flight.request.clone();
-        let bytes = request.body.file_bytes(|key| self.files[&key].facts.size);
-        if bytes > 0 {
-            if self.link.bytes_per_second.is_none() {
-                self.input(Input::Progressed { request: id, sent: bytes / 2 });
-            }
-            self.input(Input::Progressed { request: id, sent: bytes });
-        }
-        let Some(flight) = self.flights.get_mut(&id) else { return };
-        let Some(answer) = self.service.answer(self.now, &request, |key| self.files[&key].clone()) else {
+        let Some(mut flight) = self.flights.remove(&id) else { return };
+        let answer = if flight.turned_away {
+            self.wasted += 1;
+            Some(refusal(503, "", None))
+        } else {
+            self.service.answer(self.now, &flight.request, |key| self.files[&key].clone())
+        };
+        let Some(answer) = answer else {
             flight.transfer.silence();
+            self.flights.insert(id, flight);
             return;
         };
-        self.flights.remove(&id);
-        if let (Answer::PartStored, Some(uuid), Some(part)) =
-            (&answer, service::upload_of(&request), service::part_of(&request))
-        {
-            self.acknowledged.insert((uuid, part));
-            self.fresh = Some((uuid, part));
+        self.kept.entry(wanted.host()).or_default().push(flight.transfer.connection);
+        if let (Answer::PartStored, Some(part)) = (&answer, wanted.upload) {
+            self.acknowledged.insert(part);
+            self.fresh = Some(part);
         }
         self.input(Input::Answered { request: id, answer });
     }

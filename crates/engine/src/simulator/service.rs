@@ -1,6 +1,6 @@
 //! A model of the Upload API and of the signer, and what goes wrong with them.
 
-use super::{OnDisk, refusal};
+use super::{Host, OnDisk, refusal};
 use crate::{Answer, Body, FileKey, FormValue, Millis, Request};
 use std::collections::{BTreeMap, BTreeSet};
 use updock_types::{
@@ -80,6 +80,8 @@ pub struct Service {
     pub token_operations: Option<u32>,
     /// The signer's policy.
     pub signer_policy: UploadPolicy,
+    /// How many requests with bytes of files are served at a time; more are refused at once, with 503. `None`: any.
+    pub at_once: Option<usize>,
     pub(super) faults: Vec<(Endpoint, usize, Fault)>,
     seen: BTreeMap<Endpoint, usize>,
     uploads: BTreeMap<FileUuid, Upload>,
@@ -94,6 +96,7 @@ impl Default for Service {
             token_life: 600,
             token_operations: None,
             signer_policy: UploadPolicy::default(),
+            at_once: None,
             faults: Vec::new(),
             seen: BTreeMap::new(),
             uploads: BTreeMap::new(),
@@ -284,6 +287,33 @@ pub(super) fn endpoint(request: &Request) -> Endpoint {
             Endpoint::Part
         }
         other => panic!("no such endpoint: {other}"),
+    }
+}
+
+/// What a request wants, as its URL and fields say.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) endpoint: Endpoint,
+    /// With which file's bytes, and how many.
+    pub(super) file: Option<FileKey>,
+    pub(super) bytes: u64,
+    /// Of a part: of which upload, and which, from 0.
+    pub(super) upload: Option<(FileUuid, usize)>,
+}
+
+impl Wanted {
+    pub(super) fn host(self) -> Host {
+        if self.upload.is_some() { Host::Storage } else { Host::Api }
+    }
+}
+
+/// Reads a request as a server would.
+pub(super) fn wanted(request: &Request, size_of: impl Fn(FileKey) -> u64) -> Wanted {
+    Wanted {
+        endpoint: endpoint(request),
+        file: file_of(request),
+        bytes: request.body.file_bytes(size_of),
+        upload: upload_of(request).zip(part_of(request)),
     }
 }
 

@@ -4,6 +4,8 @@
 mod behaviour;
 mod inputs;
 mod journal;
+mod links;
+mod order;
 mod promises;
 
 use updock_engine::Which;

@@ -5,7 +5,7 @@
 use crate::MIB;
 use proptest::prelude::*;
 use updock_engine::simulator::{Damage, Endpoint, Fault, Fingerprinting, Journaling, Kill, Link, Then, World};
-use updock_engine::{Command, FileKey, Millis, Network, RowState, Which};
+use updock_engine::{Command, FileKey, Millis, Network, Row, RowState, Which};
 
 fn endpoints() -> impl Strategy<Value = Endpoint> {
     use Endpoint::{Base, Complete, Confirm, Credential, Info, Part, Start};
@@ -89,7 +89,7 @@ fn drivers() -> impl Strategy<Value = (Fingerprinting, Journaling)> {
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let one = prop_oneof![
         6 => (1u8..20).prop_map(Event::Step),
-        3 => (0u8..6, 0u32..8).prop_map(|(command, key)| Event::Command(command, key)),
+        3 => (0u8..7, 0u32..8).prop_map(|(command, key)| Event::Command(command, key)),
         1 => any::<bool>().prop_map(Event::Network),
         2 => prop::sample::select(vec![0, 1, 1000, 26 * MIB, 41 * MIB]).prop_map(Event::Add),
         1 => (1u32..1_000_000).prop_map(Event::Sleep),
@@ -109,6 +109,7 @@ fn links() -> impl Strategy<Value = Link> {
             latency: Millis(latency),
             bytes_per_second: Some(bytes_per_second),
             loss,
+            ..Link::default()
         }),
     ]
 }
@@ -119,12 +120,41 @@ fn world(signed: bool, link: Link) -> World {
     world
 }
 
+/// The sums are kept as rows change; they must be what the rows add up to.
+fn hold_totals(world: &World) {
+    let totals = world.engine.totals();
+    let snapshot = world.engine.snapshot();
+    let count = |is: &dyn Fn(&RowState) -> bool| snapshot.rows.iter().filter(|row| is(&row.state)).count() as u64;
+    let sum = |of: &dyn Fn(&Row) -> u64| {
+        let counted = |row: &&std::sync::Arc<Row>| !matches!(row.state, RowState::Rejected(_));
+        snapshot.rows.iter().filter(counted).map(|row| of(row)).sum::<u64>()
+    };
+    let under_way = |state: &RowState| {
+        use RowState::{Checking, Processing, Queued, Retrying, Uploading, Waiting};
+        matches!(state, Checking | Queued | Uploading | Waiting(_) | Retrying { .. } | Processing)
+    };
+    let counts =
+        [totals.files, totals.rejected, totals.done, totals.failed, totals.paused, totals.active, totals.needs_file];
+    let expected = [
+        count(&|_| true),
+        count(&|state| matches!(state, RowState::Rejected(_))),
+        count(&|state| matches!(state, RowState::Done { .. })),
+        count(&|state| matches!(state, RowState::Failed(_))),
+        count(&|state| *state == RowState::Paused),
+        count(&under_way),
+        count(&|state| matches!(state, RowState::NeedsFile(_))),
+    ];
+    assert_eq!(counts.map(u64::from), expected);
+    assert_eq!((totals.bytes, totals.sent), (sum(&|row| row.size), sum(&|row| row.sent)));
+}
+
 fn play(mut world: World, faults: &[(Endpoint, usize, Fault)], events: &[Event]) -> World {
     for (endpoint, nth, fault) in faults {
         world = world.fault(*endpoint, *nth, *fault);
     }
     world.add(&[1, 30 * MIB]);
     for event in events {
+        hold_totals(&world);
         match event {
             Event::Step(steps) => {
                 for _ in 0..*steps {
@@ -154,6 +184,7 @@ fn play(mut world: World, faults: &[(Endpoint, usize, Fault)], events: &[Event])
                     2 => Command::Resume(which),
                     3 => Command::Retry(which),
                     4 => Command::Cancel(which),
+                    6 => Command::First(which),
                     _ => Command::Remove(which),
                 });
                 if stopped && let Which::One(key) = which {
