@@ -11,8 +11,8 @@
 use crate::{Millis, Pacing};
 use updock_types::upload::limits;
 
-/// At the start: what the official SDKs do, never worse than that.
-const START: usize = 4;
+/// At the start: one more than the official SDKs, which no server has a mind to refuse.
+const START: usize = 5;
 /// A person who saves data gets one thing after the other, with the next one's start hidden behind it.
 const SAVER: usize = 2;
 /// Answers do not lower it below this for being late; it takes two to have one under way while the other is answered.
@@ -238,11 +238,11 @@ mod tests {
     #[test]
     fn it_opens_by_half_with_each_answers_time() {
         let (mut pace, mut now) = (Pace::new(), Millis(0));
-        assert_eq!(pace.window(Pacing::Adaptive, 16), 4);
+        assert_eq!(pace.window(Pacing::Adaptive, 16), 5);
         answers(&mut pace, &mut now, 1, 100, 20, 16);
-        assert_eq!(pace.window, 6);
+        assert_eq!(pace.window, 7);
         answers(&mut pace, &mut now, 2, 100, 20, 16);
-        assert_eq!(pace.window, 9);
+        assert_eq!(pace.window, 10);
         answers(&mut pace, &mut now, 2, 100, 20, 16);
         assert_eq!(pace.window, 16);
     }

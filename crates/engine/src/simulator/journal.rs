@@ -43,6 +43,8 @@ struct List {
     file: OnDisk,
     /// Each with the part that was stored just before, if one was.
     records: Vec<(String, Option<usize>)>,
+    /// How many there may be.
+    most: usize,
 }
 
 impl Lists {
@@ -56,14 +58,14 @@ impl Lists {
     ) {
         match journal {
             Journal::Begin { upload, file, record } => {
-                let list = List { begun: wall, file: file_of(file), records: vec![(record, None)] };
+                let most = record.lines().count() + 2;
+                let list = List { begun: wall, file: file_of(file), records: vec![(record, None)], most };
                 assert!(self.0.insert(upload, list).is_none(), "a list begins twice");
             }
             Journal::Append { upload, record } => {
                 let list = self.0.get_mut(&upload).expect("a list that was begun");
                 list.records.push((record, stored));
-                let most = list.records[0].0.lines().count() + 2;
-                assert!(list.records.len() <= most, "a list grows without end");
+                assert!(list.records.len() <= list.most, "a list grows without end");
             }
             Journal::End { upload } => {
                 self.0.remove(&upload);

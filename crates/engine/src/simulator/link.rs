@@ -246,9 +246,9 @@ pub(super) fn pass<'a>(
     });
     let mut widest: Option<&mut Connection> = None;
     for transfer in transfers {
+        let sends = transfer.is_sending();
         transfer.pass(link, now, passed, windows);
-        if full && transfer.is_sending() && widest.as_ref().is_none_or(|wide| wide.window < transfer.connection.window)
-        {
+        if full && sends && widest.as_ref().is_none_or(|wide| wide.window < transfer.connection.window) {
             widest = Some(&mut transfer.connection);
         }
     }

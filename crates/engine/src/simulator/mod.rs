@@ -453,8 +453,9 @@ impl World {
         self.sent.push(Sent { at: self.now, endpoint, file, part: upload.map(|upload| upload.1) });
         let kept = self.kept.get_mut(&wanted.host()).and_then(Vec::pop);
         let mut transfer = Transfer::new(&self.link, self.now, bytes, request.id.0, kept);
-        let served = self.flights.values().filter(|flight| flight.wanted.bytes > 0 && !flight.turned_away).count();
-        let turned_away = bytes > 0 && self.service.at_once.is_some_and(|most| served >= most);
+        let same = |flight: &&Flight| flight.wanted.host() == wanted.host() && !flight.turned_away;
+        let served = self.flights.values().filter(same).count();
+        let turned_away = self.service.at_once.is_some_and(|most| served >= most);
         if turned_away {
             transfer.turn_away(&self.link, self.now);
         }

@@ -80,7 +80,7 @@ pub struct Service {
     pub token_operations: Option<u32>,
     /// The signer's policy.
     pub signer_policy: UploadPolicy,
-    /// How many requests with bytes of files are served at a time; more are refused at once, with 503. `None`: any.
+    /// How many requests a host, the API's or storage's, serves at a time; it refuses more at once, with 503. `None`: any.
     pub at_once: Option<usize>,
     pub(super) faults: Vec<(Endpoint, usize, Fault)>,
     seen: BTreeMap<Endpoint, usize>,

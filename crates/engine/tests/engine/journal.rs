@@ -11,8 +11,12 @@ fn halfway(stored: usize) -> (World, FileKey) {
     halfway_in(World::new(|_| {}), stored)
 }
 
-fn halfway_in(mut world: World, stored: usize) -> (World, FileKey) {
-    let key = world.add(&[30 * MIB])[0];
+fn halfway_in(world: World, stored: usize) -> (World, FileKey) {
+    halfway_in_file(world, 30 * MIB, stored)
+}
+
+fn halfway_in_file(mut world: World, size: u64, stored: usize) -> (World, FileKey) {
+    let key = world.add(&[size])[0];
     world.run_until(|world| world.rows[&key].sent >= stored as u64 * 5 * MIB && world.times(Endpoint::Part) >= stored);
     (world, key)
 }
@@ -223,7 +227,7 @@ fn a_comparison_that_never_ends_is_given_up() {
 fn a_slow_fingerprint_delays_nothing_and_what_was_stored_before_is_written() {
     let mut world = World::new(|_| {});
     world.fingerprinting = Fingerprinting::Within(Millis(30));
-    let (mut world, _) = halfway_in(world, 5);
+    let (mut world, _) = halfway_in_file(world, 60 * MIB, 8);
     let keys = world.kill(Kill::default());
     world.run();
     assert!(is_done(&world, keys[0]));
