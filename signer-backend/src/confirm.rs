@@ -9,8 +9,11 @@ use crate::policy::{CredentialTerms, Policy, Violations};
 use crate::problem::Fault;
 use crate::sentence::size;
 use crate::upstream;
+use futures_util::future::join_all;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 use updock_client::{Call, Client, Error};
 use updock_types::policy::Refusal;
@@ -22,6 +25,8 @@ const READY_WITHIN: Duration = Duration::from_secs(5);
 /// Wait between looks, at first; it doubles.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// Most requests to Uploadcare at once for one caller.
+const AT_ONCE: usize = 16;
 const DAY_SECONDS: u64 = 86_400;
 
 /// Of a file's facts, those that are judged. Not the whole object: a new member in a part that does not matter here
@@ -69,18 +74,88 @@ impl From<Fault> for Unconfirmed {
     }
 }
 
-/// Reads, judges and stores a file.
-pub(crate) async fn confirm(
+/// What is left of a batch's answer.
+#[derive(Debug, Deserialize)]
+struct Stored {
+    result: Vec<Keeping>,
+    problems: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Keeping {
+    uuid: FileUuid,
+    datetime_stored: Option<Timestamp>,
+}
+
+/// Reads and judges each file, then stores all that may be, with one request where there are several. An end for each,
+/// in their order; none takes longer because there are others.
+pub(crate) async fn confirm_each(
     client: &Client,
     policy: &Policy,
     terms: &CredentialTerms,
-    file: FileUuid,
-) -> Result<Confirmed, Unconfirmed> {
-    let failed = |error: Error| {
-        tracing::warn!(error = &error as &dyn std::error::Error, %file, "a file could not be confirmed");
-        upstream::fault(&error, policy)
+    files: &[FileUuid],
+) -> Vec<Result<Confirmed, Unconfirmed>> {
+    let (start, places) = (Instant::now(), Semaphore::new(AT_ONCE));
+    let looks = files.iter().map(|file| judged(client, policy, *file, start, &places));
+    let mut ends: Vec<_> = join_all(looks).await;
+    let wanted: Vec<FileUuid> = ends
+        .iter()
+        .zip(files)
+        .filter(|(end, _)| terms.store && end.as_ref().is_ok_and(|truth| truth.datetime_stored.is_none()))
+        .map(|(_, file)| *file)
+        .collect();
+    if !wanted.is_empty() {
+        let stored = store(client, &wanted).await;
+        for (end, file) in ends.iter_mut().zip(files).filter(|(_, file)| wanted.contains(file)) {
+            let Ok(truth) = end else { continue };
+            match &stored {
+                Ok(stored) => match stored.get(file) {
+                    Some(since) => truth.datetime_stored = *since,
+                    None => {
+                        let sentence = format!("Uploadcare did not store file {file}; try again.");
+                        *end = Err(Fault::new(ProblemKind::UpstreamUnavailable, sentence).into());
+                    }
+                },
+                Err(error) => *end = Err(failed(error, policy, *file).into()),
+            }
+        }
+    }
+    let confirmed = |(end, file): (Result<Truth, Unconfirmed>, &FileUuid)| {
+        end.map(|truth| {
+            let (stored, mime_type) = (truth.datetime_stored.is_some(), truth.media_type().to_owned());
+            Confirmed { uuid: *file, size: truth.size, mime_type, stored, receipt: None }
+        })
     };
-    let truth = ready(client, file).await.map_err(failed)?;
+    ends.into_iter().zip(files).map(confirmed).collect()
+}
+
+/// Stores files, and tells since when each of them is.
+async fn store(client: &Client, files: &[FileUuid]) -> Result<BTreeMap<FileUuid, Option<Timestamp>>, Error> {
+    if let [file] = files {
+        let after: Truth = client.ask(&Call::FileStore(*file)).await?;
+        return Ok([(*file, after.datetime_stored)].into());
+    }
+    let Stored { result, problems } = client.ask(&Call::FilesStore(files.to_vec())).await?;
+    for (file, problem) in problems {
+        tracing::warn!(file, problem, "a file was not stored");
+    }
+    Ok(result.into_iter().map(|kept| (kept.uuid, kept.datetime_stored)).collect())
+}
+
+fn failed(error: &Error, policy: &Policy, file: FileUuid) -> Fault {
+    tracing::warn!(error = error as &dyn std::error::Error, %file, "a file could not be confirmed");
+    upstream::fault(error, policy)
+}
+
+/// Reads and judges a file; what breaks the policy is deleted if it says so.
+async fn judged(
+    client: &Client,
+    policy: &Policy,
+    file: FileUuid,
+    start: Instant,
+    places: &Semaphore,
+) -> Result<Truth, Unconfirmed> {
+    let truth = ready(client, file, start, places).await.map_err(|error| failed(&error, policy, file))?;
     let Some(truth) = truth else {
         let sentence = format!("File {file} is still being processed by Uploadcare; ask again in 2 seconds.");
         return Err(Fault::new(ProblemKind::Unavailable, sentence).retry_after(Duration::from_secs(2)).into());
@@ -92,23 +167,21 @@ pub(crate) async fn confirm(
         let fault = Fault::new(ProblemKind::PolicyViolation, in_words(&refusal, &truth, policy));
         let delete = policy.violations == Violations::Delete && truth.datetime_stored.is_none() && is_fresh(&truth);
         if delete {
-            client.file_delete(file).await.map_err(failed)?;
+            client.file_delete(file).await.map_err(|error| failed(&error, policy, file))?;
         }
         return Err(Unconfirmed { fault, deleted: delete });
     }
-    let mut stored = truth.datetime_stored.is_some();
-    if terms.store && !stored {
-        let after: Truth = client.ask(&Call::FileStore(file)).await.map_err(failed)?;
-        stored = after.datetime_stored.is_some();
-    }
-    Ok(Confirmed { uuid: file, size: truth.size, mime_type: truth.media_type().to_owned(), stored, receipt: None })
+    Ok(truth)
 }
 
 /// The file's facts once it is ready; `None` if it takes longer than a caller should wait.
-async fn ready(client: &Client, file: FileUuid) -> Result<Option<Truth>, Error> {
-    let (start, mut wait) = (Instant::now(), FIRST_WAIT);
+async fn ready(client: &Client, file: FileUuid, start: Instant, places: &Semaphore) -> Result<Option<Truth>, Error> {
+    let mut wait = FIRST_WAIT;
     loop {
+        // Held while asking, not while waiting. It is never closed; if it were, nobody would be kept back.
+        let place = places.acquire().await;
         let truth: Truth = client.ask(&Call::FileInfo(file)).await?;
+        drop(place);
         if truth.is_ready {
             return Ok(Some(truth));
         }

@@ -53,6 +53,11 @@ impl Fault {
         self.0.problem.status
     }
 
+    /// The document, for an answer that holds several.
+    pub(crate) fn into_problem(self, request_id: &str) -> Problem {
+        Problem { request_id: Some(request_id.to_owned()), ..self.0.problem }
+    }
+
     /// The sentence.
     pub fn detail(&self) -> &str {
         &self.0.problem.detail

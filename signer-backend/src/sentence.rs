@@ -88,6 +88,12 @@ pub(crate) fn call_words(call: &Call) -> String {
     call.file().map_or_else(|| words.to_owned(), |file| format!("{words} {file}"))
 }
 
+/// What a caller asks who wants several files confirmed.
+pub(crate) fn confirm_words(files: &[FileUuid]) -> String {
+    let files: Vec<String> = files.iter().map(FileUuid::to_string).collect();
+    format!("confirm {} files: {}", files.len(), files.join(", "))
+}
+
 /// `asked to <words>` and the verdict with its reason.
 pub(crate) fn decided(caller: &Caller, words: &str, decision: Decision) -> String {
     let who = caller.describe();

@@ -6,7 +6,7 @@
 use crate::audit::OnFailure;
 use crate::body::{Json, OptionalJson};
 use crate::caller::Caller;
-use crate::confirm::{Unconfirmed, confirm};
+use crate::confirm::{Unconfirmed, confirm_each};
 use crate::decision::{Allowed, Decision, Need};
 use crate::key::masked;
 use crate::limiter::PeerLimiter;
@@ -33,11 +33,12 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use updock_client::{Client, Error};
-use updock_types::Level;
 use updock_types::policy::UploadPolicy;
 use updock_types::signer::{
-    ConfirmRequest, CredentialRequest, IssuedCredential, ProblemKind, VerifyReceiptRequest, paths,
+    ConfirmRequest, Confirmation, Confirmations, Confirmed, CredentialRequest, IssuedCredential, ProblemKind,
+    VerifyReceiptRequest, paths,
 };
+use updock_types::{FileUuid, Level};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// How long one call of Uploadcare may take; a caller should hear from us before it gives up.
@@ -551,30 +552,47 @@ async fn upload_policy(State(signer): State<Signer>, visit: Visit) -> Result<res
     Ok(response::Json(signer.0.policy.upload_policy.clone()))
 }
 
-/// `POST /v1/uploads/confirm`: reads what a file really is, judges and stores it. Needs `uploads: write`.
+/// `POST /v1/uploads/confirm`: reads what files really are, judges and stores them. Needs `uploads: write`.
 async fn confirm_upload(
     State(signer): State<Signer>,
     visit: Visit,
-    Json(ConfirmRequest { uuid }): Json<ConfirmRequest>,
+    Json(request): Json<ConfirmRequest>,
 ) -> Result<Response, Fault> {
-    let words = format!("confirm file {uuid}");
+    let (words, files) = match &request {
+        ConfirmRequest::One { uuid } => (format!("confirm file {uuid}"), vec![*uuid]),
+        ConfirmRequest::Several { uuids } => (sentence::confirm_words(uuids), uuids.clone()),
+    };
     let asked = Asked { operation: own::UPLOAD_CONFIRM.id, words: &words, sentence_follows: false };
-    let allowed = signer.decide(&visit, Need::UPLOAD, asked, uuid).await?;
+    let allowed = signer.decide(&visit, Need::UPLOAD, asked, files).await?;
     let Inner { policy, client, .. } = &*signer.0;
-    match confirm(client, policy, signer.terms(&visit.caller), *allowed.what()).await {
-        Ok(mut confirmed) => {
-            let text = sentence::confirmed(&visit.caller, uuid, confirmed.size, &confirmed.mime_type, confirmed.stored);
-            signer.record(visit.record(Phase::Outcome, asked.operation, None, text)).await?;
-            confirmed.receipt =
-                signer.0.receipts.as_ref().map(|receipts| receipts.make(&confirmed, visit.caller.id(), unix_now()));
-            Ok(response::Json(confirmed).into_response())
-        }
-        Err(Unconfirmed { fault, deleted }) => {
-            let text = sentence::not_confirmed(&visit.caller, uuid, fault.detail(), deleted);
-            signer.record(visit.record(Phase::Outcome, asked.operation, None, text)).await?;
-            Err(fault)
-        }
+    let mut ends = Vec::new();
+    let confirmed = confirm_each(client, policy, signer.terms(&visit.caller), allowed.what()).await;
+    for (mut end, uuid) in confirmed.into_iter().zip(allowed.what()) {
+        let text = match &mut end {
+            Ok(confirmed) => {
+                let receipts = signer.0.receipts.as_ref();
+                confirmed.receipt = receipts.map(|receipts| receipts.make(confirmed, visit.caller.id(), unix_now()));
+                let (size, mime_type) = (confirmed.size, &confirmed.mime_type);
+                sentence::confirmed(&visit.caller, *uuid, size, mime_type, confirmed.stored)
+            }
+            Err(Unconfirmed { fault, deleted }) => {
+                sentence::not_confirmed(&visit.caller, *uuid, fault.detail(), *deleted)
+            }
+        };
+        signer.record(visit.record(Phase::Outcome, asked.operation, None, text)).await?;
+        ends.push((*uuid, end.map_err(|unconfirmed| unconfirmed.fault)));
     }
+    if let ConfirmRequest::One { .. } = request
+        && let Some((_, end)) = ends.pop()
+    {
+        return end.map(|confirmed| response::Json(confirmed).into_response());
+    }
+    let result = |(uuid, end): (FileUuid, Result<Confirmed, Fault>)| match end {
+        Ok(confirmed) => Confirmation::Confirmed(confirmed),
+        Err(fault) => Confirmation::Refused { uuid, problem: fault.into_problem(&visit.request_id) },
+    };
+    let results = ends.into_iter().map(result).collect();
+    Ok(response::Json(Confirmations { results }).into_response())
 }
 
 fn unix_now() -> u64 {

@@ -194,7 +194,7 @@ Examples:
   updock upload backup.tar --multipart-threshold 10MB --parallel 12
   updock upload photo.jpg --json | jq -r .uuid")]
 pub(crate) struct UploadArgs {
-    /// Files to upload
+    /// Files to upload, or `http` and `https` addresses of files that the service is to fetch
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]

@@ -99,17 +99,18 @@ impl Answer {
 
     /// How long a throttled caller should wait.
     pub fn wait(&self) -> Duration {
-        let told = self.headers.get(header::RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?));
-        told.unwrap_or(DEFAULT_WAIT).clamp(Duration::from_secs(1), LONGEST_WAIT)
+        retry_after(&self.headers).unwrap_or(DEFAULT_WAIT).clamp(Duration::from_secs(1), LONGEST_WAIT)
     }
 }
 
-/// `Retry-After` in seconds, or as a date. Source: RFC 9110, section 10.2.3.
-pub(crate) fn retry_after(text: &str) -> Option<Duration> {
-    let text = text.trim();
+/// `Retry-After` in seconds, or as a date; a date is held against the answer's own `Date` where there is one, for
+/// clocks differ. Source: RFC 9110, section 10.2.3.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     let seconds = text.parse().ok().or_else(|| {
         let at = updock_sign::parse_http_date(text)?;
-        Some(at.saturating_sub(crate::client::now()))
+        let sent = headers.get(header::DATE).and_then(|date| updock_sign::parse_http_date(date.to_str().ok()?));
+        Some(at.saturating_sub(sent.unwrap_or_else(crate::client::now)))
     })?;
     Some(Duration::from_secs(seconds))
 }
@@ -166,11 +167,19 @@ mod tests {
 
     #[test]
     fn a_wait_is_read_from_seconds_and_dates() {
-        assert_eq!(retry_after(" 7 "), Some(Duration::from_secs(7)));
+        let told = |wait: &str, date: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::RETRY_AFTER, wait.parse().unwrap());
+            headers.extend(date.map(|date| (header::DATE, date.parse().unwrap())));
+            retry_after(&headers)
+        };
+        assert_eq!(told(" 7 ", None), Some(Duration::from_secs(7)));
         let date = updock_sign::http_date(crate::client::now() + 30);
-        let wait = retry_after(&date).unwrap().as_secs();
+        let wait = told(&date, None).unwrap().as_secs();
         assert!((28..=30).contains(&wait), "{wait}");
-        assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
-        assert_eq!(retry_after("soon"), None);
+        let (sent, later) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:50:37 GMT");
+        assert_eq!(told(sent, None), Some(Duration::ZERO));
+        assert_eq!(told(later, Some(sent)), Some(Duration::from_mins(1)), "by the server's clock");
+        assert_eq!(told("soon", None), None);
     }
 }

@@ -224,6 +224,8 @@ async fn what_is_said_about_a_file_arrives_with_it() {
     let by_parts = UploadOptions { file: options.clone(), ..in_parts() };
     let mut files = vec![uploader.direct(hello(options.clone())).await.unwrap()];
     let sources = vec![Source::bytes("a.txt", "hello"), Source::path(large).named("other name.bin")];
+    let plain = Source::bytes("b.txt", "hello").with(FileOptions::default());
+    let plain = uploader.upload(vec![plain], &by_parts, |_| {}).finish().await.pop().unwrap().unwrap();
     for outcome in uploader.upload(sources, &by_parts, |_| {}).finish().await {
         files.push(outcome.unwrap().file);
     }
@@ -236,6 +238,8 @@ async fn what_is_said_about_a_file_arrives_with_it() {
         assert_eq!(info.tags, ["cat", "dog"]);
         assert_eq!(info.datetime_stored, None);
     }
+    let info = rest.file_info(plain.file).await.unwrap();
+    assert!(info.metadata.is_empty() && info.tags.is_empty(), "{info:?}");
     assert_eq!(rest.file_info(files[2]).await.unwrap().original_filename, "other name.bin");
 }
 
@@ -289,4 +293,25 @@ async fn dropping_an_upload_breaks_it_off() {
     let again =
         uploader.upload(vec![Source::bytes("b.txt", "hello")], &UploadOptions::default(), |_| {}).finish().await;
     assert!(matches!(&again[0], Ok(Uploaded { name, .. }) if name == "b.txt"), "{again:?}");
+}
+
+#[tokio::test]
+async fn an_address_is_a_source_like_any_other() {
+    let config = Config { signed_uploads: true, ..Config::default() };
+    let local = LocalUploadcare::with(config).await.unwrap();
+    let uploader = uploader(&local).credentials(Credentials::Token(secret())).build();
+    let first = uploader.direct(hello(FileOptions::default())).await.unwrap();
+    let sources = vec![
+        Source::bytes("a.txt", "at hand"),
+        Source::url(format!("{}/{first}/", local.base_url())).named("fetched.txt"),
+        Source::url("nope://example.com/a"),
+        Source::bytes("b.txt", "at hand too"),
+    ];
+    let outcomes = uploader.upload(sources, &UploadOptions::default(), |_| {}).finish().await;
+    let fetched = outcomes[1].as_ref().unwrap();
+    assert_eq!((fetched.name.as_str(), fetched.size), ("fetched.txt", 5));
+    assert_eq!(served(&local, fetched.file).await, b"hello");
+    assert!(matches!(&outcomes[2], Err(UploadError::Failed(Failure::Refused { .. }))), "{:?}", outcomes[2]);
+    assert_eq!(outcomes[3].as_ref().unwrap().name, "b.txt");
+    assert_eq!(served(&local, outcomes[3].as_ref().unwrap().file).await, b"at hand too");
 }

@@ -92,6 +92,18 @@ pub struct Request {
     pub body: Body,
     /// How to read its answer, with [`crate::read_reply`].
     pub expects: Expect,
+    /// What the driver should tell of it on the way.
+    pub hears: Hears,
+}
+
+/// What the engine wants to hear of a request before its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hears {
+    /// [`crate::Input::Progressed`], while its body leaves.
+    Bytes,
+    /// Nothing. A browser that listens to a body asks the other origin's leave first, with a request of its own: for
+    /// a body that has left in no time that is a way there and back for nothing.
+    Nothing,
 }
 
 /// A text that `Debug` does not show.
@@ -179,8 +191,16 @@ pub enum Expect {
     PartStored,
     /// `POST /multipart/complete/` and `GET /info/`.
     Facts,
+    /// `POST /group/`.
+    Group,
+    /// `POST /from_url/` and `GET /from_url/status/`.
+    Fetch,
     /// The signer's credential.
     Credential,
     /// The signer's confirmation.
     Confirmed,
+    /// The signer's confirmation of several files: the one at this place, from 0.
+    ConfirmedAt(usize),
+    /// The answer holds one for each of several files: an [`crate::Answer::Each`] in this order.
+    Each(Vec<Expect>),
 }

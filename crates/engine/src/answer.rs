@@ -3,7 +3,7 @@
 use crate::{Expect, Millis};
 use updock_types::{
     FileUuid,
-    fields::{self, Fields, FileFacts},
+    fields::{self, Fetch, Fields, FileFacts, Grouped, Refused},
     signer::{Confirmed, IssuedCredential},
     upload::MultipartStarted,
 };
@@ -19,10 +19,16 @@ pub enum Answer {
     PartStored,
     /// Facts about a file.
     Facts(FileFacts),
+    /// A group was made.
+    Grouped(Grouped),
+    /// How far the service is with a file that it fetches.
+    Fetch(Fetch),
     /// A credential.
     Credential(Box<IssuedCredential>),
     /// The signer confirms.
     Confirmed(Confirmed),
+    /// One for each file of a batch, in the order in which they were sent.
+    Each(Vec<Answer>),
     /// The server said no.
     Refused(ServerRefusal),
     /// The server answered with something that cannot be read, such as a page of HTML.
@@ -50,7 +56,8 @@ pub struct ServerRefusal {
 pub struct Reply<'a> {
     /// The HTTP status.
     pub status: u16,
-    /// The `Retry-After` header.
+    /// The `Retry-After` header, in seconds. The engine has no wall clock: where it is a date, a driver holds it against
+    /// the `Date` of the same answer, or else against its own clock.
     pub retry_after: Option<&'a str>,
     /// The body, if it is JSON.
     pub body: Option<&'a dyn Fields>,
@@ -74,19 +81,82 @@ pub fn read_reply(expects: &Expect, reply: &Reply<'_>) -> Answer {
     if matches!(expects, Expect::PartStored) {
         return Answer::PartStored;
     }
-    let read = reply.body.and_then(|body| match expects {
+    match (reply.body, expects) {
+        (Some(body), Expect::Each(each)) => Answer::Each(read_each(body, each)),
+        (Some(body), _) => read(body, expects),
+        (None, _) => Answer::Nonsense,
+    }
+}
+
+fn read(body: &dyn Fields, expects: &Expect) -> Answer {
+    let read = match expects {
         Expect::Uploaded(name) => fields::uploaded_uuid(body, name).map(Answer::Uploaded),
         Expect::Started => fields::multipart_started(body).map(Answer::Started),
         Expect::Facts => fields::file_facts(body).map(Answer::Facts),
+        Expect::Group => fields::grouped(body).map(Answer::Grouped),
+        Expect::Fetch => fields::fetch(body).map(Answer::Fetch),
         Expect::Credential => fields::issued_credential(body).map(|issued| Answer::Credential(Box::new(issued))),
         Expect::Confirmed => fields::confirmed(body).map(Answer::Confirmed),
-        Expect::PartStored => None,
-    });
+        Expect::ConfirmedAt(at) => fields::confirmed_at(body, *at).map(|one| match one {
+            Ok(confirmed) => Answer::Confirmed(confirmed),
+            Err(Refused { status, kind: code, detail }) => {
+                Answer::Refused(ServerRefusal { status, code, detail, retry_after: None })
+            }
+        }),
+        Expect::PartStored | Expect::Each(_) => None,
+    };
     read.unwrap_or(Answer::Nonsense)
 }
 
-/// `Retry-After` in whole seconds. A date there is read as absent: the engine has no wall clock, and then waits by
-/// its own measure.
+/// Reads what is said about each file. One UUID for two files is no answer for either: both would count as sent.
+fn read_each(body: &dyn Fields, each: &[Expect]) -> Vec<Answer> {
+    let mut answers: Vec<Answer> = each.iter().map(|expects| read(body, expects)).collect();
+    for at in 1..answers.len() {
+        if let (Answer::Uploaded(uuid), earlier) = (&answers[at], &answers[..at])
+            && let Some(twin) = earlier.iter().position(|other| matches!(other, Answer::Uploaded(same) if same == uuid))
+        {
+            (answers[at], answers[twin]) = (Answer::Nonsense, Answer::Nonsense);
+        }
+    }
+    answers
+}
+
+/// `Retry-After` in whole seconds. What is none is read as absent, and then the engine waits by its own measure.
 fn wait(reply: &Reply<'_>) -> Option<Millis> {
     reply.retry_after?.trim().parse().ok().map(Millis::from_seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: &str = "17be4678-dab7-4bc7-8753-28914a22960a";
+    const TWO: &str = "59ea4069-536d-4ab3-a963-27cadd1297ed";
+
+    fn batch(body: &str) -> Answer {
+        let json: serde_json::Value = serde_json::from_str(body).unwrap();
+        let expects = Expect::Each((0..3).map(|at| Expect::Uploaded(["file", &at.to_string()].concat())).collect());
+        read_reply(&expects, &Reply { status: 200, retry_after: None, body: Some(&json) })
+    }
+
+    #[test]
+    fn each_file_of_a_batch_has_its_own_answer() {
+        let uploaded = |uuid| Answer::Uploaded(FileUuid::parse(uuid).unwrap());
+        for (body, expected) in [
+            (
+                [r#"{"file0":""#, ONE, r#"","file2":""#, TWO, r#""}"#].concat(),
+                vec![uploaded(ONE), Answer::Nonsense, uploaded(TWO)],
+            ),
+            // One UUID for two files: neither is sure to be there.
+            (
+                [r#"{"file0":""#, ONE, r#"","file1":""#, TWO, r#"","file2":""#, ONE, r#""}"#].concat(),
+                vec![Answer::Nonsense, uploaded(TWO), Answer::Nonsense],
+            ),
+            ("[]".to_owned(), vec![Answer::Nonsense; 3]),
+        ] {
+            assert_eq!(batch(&body), Answer::Each(expected), "{body}");
+        }
+        let refused = batch(r#"{"error":{"status_code":400,"content":"No.","error_code":"FileTypeForbiddenError"}}"#);
+        assert!(matches!(refused, Answer::Refused(ServerRefusal { status: 400, .. })));
+    }
 }

@@ -15,6 +15,31 @@ pub(crate) const THROTTLED: Millis = Millis(15_000);
 /// No server may ask for more than this.
 pub(crate) const LONGEST_WAIT: Millis = Millis(10 * 60 * 1000);
 
+/// The page's budget of attempts again: so many at once, then one each so often. What comes through gives one back.
+const AT_ONCE: u64 = 40;
+const ONE_EACH: Millis = Millis(500);
+
+/// Keeps many files that fail together from asking a server in trouble more and more often. Nobody fails for it; who
+/// comes too late waits longer.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Retries {
+    /// When the budget is whole again.
+    whole_at: Millis,
+}
+
+impl Retries {
+    /// Takes one; how long it has to wait.
+    pub(crate) fn take(&mut self, now: Millis) -> Millis {
+        self.whole_at = self.whole_at.max(now).after(ONE_EACH);
+        self.whole_at.since(now.after(Millis(AT_ONCE * ONE_EACH.0)))
+    }
+
+    /// Something came through.
+    pub(crate) fn give_back(&mut self, now: Millis) {
+        self.whole_at = Millis(self.whole_at.0.saturating_sub(ONE_EACH.0)).max(now);
+    }
+}
+
 /// A seeded source of chance (`SplitMix64`). Not for secrets.
 #[derive(Debug, Clone)]
 pub(crate) struct Chance(u64);
@@ -43,6 +68,18 @@ impl Chance {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_attempts_again_are_spread_over_time() {
+        let mut retries = Retries::default();
+        let waits: Vec<u64> = (0..60).map(|_| retries.take(Millis(1_000)).0).collect();
+        assert!(waits[..40].iter().all(|wait| *wait == 0));
+        assert_eq!(waits[40..43], [500, 1_000, 1_500]);
+        for _ in 0..60 {
+            retries.give_back(Millis(1_000));
+        }
+        assert_eq!(retries.take(Millis(1_000)), Millis(0));
+    }
 
     #[test]
     fn waits_grow_and_stay_below_the_cap() {

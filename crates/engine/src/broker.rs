@@ -1,12 +1,15 @@
 //! The credential broker: one request at a time, for all files that wait; renewed before it expires or runs out.
 //!
-//! It knows no wall clock: a credential's life is the difference of two times on the signer's clock.
+//! It knows no wall clock: a credential's life is the difference of two times on the signer's clock, and counts from
+//! when it was asked for, since nobody knows when on the way it was made.
 
 use crate::{Millis, RequestId};
 use updock_types::signer::{Credential, IssuedCredential};
 
 /// A credential is not used in its last moments: a tenth of its life, at most ten seconds.
 const LONGEST_MARGIN: Millis = Millis(10_000);
+/// A credential that is needed further on is renewed before it ends: by a fifth of its life, at most a minute.
+const LONGEST_LEAD: Millis = Millis(60_000);
 /// Failed requests in a row before the files that wait are told.
 pub(crate) const MAX_FAILURES: u32 = 5;
 
@@ -18,6 +21,8 @@ pub(crate) struct Broker {
     pub(crate) request: Option<RequestId>,
     /// Failures in a row.
     pub(crate) failures: u32,
+    /// The same of requests that were early: nobody waited for them.
+    early: u32,
     /// No request before this.
     pub(crate) not_before: Millis,
 }
@@ -26,6 +31,8 @@ pub(crate) struct Broker {
 struct Held {
     credential: Credential,
     good_until: Millis,
+    /// From then on another one is asked for, while this one still serves.
+    renew_from: Millis,
     left: Option<u32>,
 }
 
@@ -39,31 +46,58 @@ impl Broker {
         self.held.as_ref().is_some_and(|held| held.good_until > now && held.left != Some(0))
     }
 
-    /// Takes one operation from the credential.
-    pub(crate) fn spend(&mut self, now: Millis) -> Option<(Credential, Generation)> {
+    /// For how many files the credential is good.
+    pub(crate) fn left(&self, now: Millis) -> usize {
+        match &self.held {
+            Some(Held { left: Some(left), .. }) if self.usable(now) => *left as usize,
+            _ => usize::MAX,
+        }
+    }
+
+    /// Takes the operations of so many files from the credential.
+    pub(crate) fn spend(&mut self, now: Millis, files: usize) -> Option<(Credential, Generation)> {
         if !self.usable(now) {
             return None;
         }
         let held = self.held.as_mut()?;
         if let Some(left) = &mut held.left {
-            *left -= 1;
+            *left = left.saturating_sub(u32::try_from(files).unwrap_or(u32::MAX));
         }
         Some((held.credential.clone(), Generation(self.generation)))
     }
 
-    /// A fresh credential has come.
-    pub(crate) fn receive(&mut self, now: Millis, issued: &IssuedCredential) {
+    /// The credential, for what costs no operation.
+    pub(crate) fn show(&self, now: Millis) -> Option<(Credential, Generation)> {
+        let held = self.held.as_ref().filter(|held| held.good_until > now)?;
+        Some((held.credential.clone(), Generation(self.generation)))
+    }
+
+    /// Is it time to ask for the next one, so that nobody has to wait for it?
+    pub(crate) fn ages(&self, now: Millis) -> bool {
+        self.held.as_ref().is_some_and(|held| held.renew_from <= now) && self.usable(now)
+    }
+
+    /// When that is.
+    pub(crate) fn ages_at(&self) -> Option<Millis> {
+        self.held.as_ref().map(|held| held.renew_from)
+    }
+
+    /// A fresh credential has come, which was asked for at `asked`.
+    pub(crate) fn receive(&mut self, now: Millis, asked: Millis, issued: &IssuedCredential) {
         let life = Millis::from_seconds(issued.expires_at.saturating_sub(issued.server_time));
         let margin = Millis(life.0 / 10).min(LONGEST_MARGIN);
         self.generation = self.generation.wrapping_add(1);
         self.request = None;
+        let lead = Millis(life.0 / 5).min(LONGEST_LEAD);
+        let good_until = asked.after(Millis(life.0 - margin.0));
         self.held = Some(Held {
             credential: issued.credential.clone(),
-            good_until: now.after(Millis(life.0 - margin.0)),
+            good_until,
+            renew_from: Millis(good_until.0.saturating_sub(lead.0)),
             left: issued.operations,
         });
         if self.usable(now) {
-            self.failures = 0;
+            (self.failures, self.early) = (0, 0);
         }
     }
 
@@ -79,6 +113,20 @@ impl Broker {
         self.held = None;
         self.failures = 0;
         self.not_before = Millis(0);
+    }
+
+    /// The next one cannot be had yet, and the one that is held still serves: how often that was so. Not among the
+    /// failures, which count from when files wait.
+    pub(crate) fn early_failure(&mut self) -> u32 {
+        self.early += 1;
+        self.early
+    }
+
+    /// The signer gives none; the one that is held serves to its end.
+    pub(crate) fn stop_renewing(&mut self) {
+        if let Some(held) = &mut self.held {
+            held.renew_from = held.good_until;
+        }
     }
 
     /// When a request may go, if none is in flight.
@@ -106,21 +154,21 @@ mod tests {
     #[test]
     fn a_credential_is_not_used_in_its_last_moments_nor_overdrawn() {
         let mut broker = Broker::default();
-        broker.receive(Millis(500), &issued(60, Some(2)));
-        assert!(broker.spend(Millis(54_499)).is_some());
+        broker.receive(Millis(700), Millis(500), &issued(60, Some(2)));
+        assert!(broker.spend(Millis(54_499), 1).is_some());
         assert!(!broker.usable(Millis(54_500)));
-        assert!(broker.spend(Millis(600)).is_some());
-        assert!(broker.spend(Millis(600)).is_none());
+        assert!(broker.spend(Millis(600), 1).is_some());
+        assert!(broker.spend(Millis(600), 1).is_none());
     }
 
     #[test]
     fn a_late_refusal_does_not_throw_away_a_newer_credential() {
         let mut broker = Broker::default();
-        broker.receive(Millis(0), &issued(60, None));
-        let (_, first) = broker.spend(Millis(0)).unwrap();
-        broker.receive(Millis(1), &issued(60, None));
+        broker.receive(Millis(0), Millis(0), &issued(60, None));
+        let (_, first) = broker.spend(Millis(0), 1).unwrap();
+        broker.receive(Millis(1), Millis(1), &issued(60, None));
         broker.refused(first);
-        let (_, second) = broker.spend(Millis(2)).unwrap();
+        let (_, second) = broker.spend(Millis(2), 1).unwrap();
         broker.refused(second);
         assert!(!broker.usable(Millis(3)));
     }

@@ -19,6 +19,8 @@ pub struct Config {
     pub store: Store,
     /// When does an added file go?
     pub start: Start,
+    /// What comes after the last file?
+    pub when_done: WhenDone,
     /// Files of this size and more travel in parts; never below what the API allows.
     pub multipart_from: u64,
     /// Most requests in flight. Parts of files, which go to a host of their own, take three quarters of them.
@@ -38,6 +40,7 @@ impl Config {
             policy: UploadPolicy::default(),
             store: Store::Auto,
             start: Start::AtOnce,
+            when_done: WhenDone::Nothing,
             // The official SDKs' own threshold: below it one request costs less than start, parts and complete.
             multipart_from: 25 * 1024 * 1024,
             // Six parts, because a browser opens six connections to a host that speaks HTTP/1.1, as storage does; and
@@ -81,6 +84,17 @@ pub enum Store {
     Always,
     /// No; something else (the signer) stores them.
     Never,
+}
+
+/// What comes once all files of the list are there?
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum WhenDone {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// A group of them, in the order of the list; another one when the list has changed. See
+    /// [`crate::Engine::group`].
+    Group,
 }
 
 /// When does an added file go?

@@ -1,8 +1,8 @@
 //! One file: where it is on its way, and the row that shows it.
 
 use crate::{
-    Cause, Digest, Failure, FileKey, Millis, Need, NewFile, RequestId, Row, RowState, WaitReason, backoff,
-    judge::Asked, parts::Parts, queue::Turn,
+    Cause, Digest, Failure, FileKey, FileOptions, Millis, Need, NewFile, RequestId, Row, RowState, WaitReason, backoff,
+    judge::Asked, parts::Parts, queue::Turn, story::Story,
 };
 use std::sync::Arc;
 use updock_types::{FileUuid, policy::Refusal};
@@ -15,10 +15,24 @@ pub(crate) struct File {
     pub(crate) phase: Phase,
     /// What is written down about it, once it travels in parts.
     pub(crate) diary: Diary,
+    /// What to say about it.
+    pub(crate) options: Option<Arc<FileOptions>>,
+    /// Where the service is to fetch it; none if its bytes are here.
+    pub(crate) remote: Option<Box<Remote>>,
     /// The row as last shown. Its `sent` is the high-water mark of progress.
     pub(crate) row: Arc<Row>,
+    /// When it was added.
+    pub(crate) added: Millis,
+    /// What happened since, if anything did.
+    pub(crate) story: Option<Box<Story>>,
     /// Is it among the changes to be shown?
     pub(crate) changed: bool,
+}
+
+/// A file that the service fetches.
+pub(crate) struct Remote {
+    pub(crate) url: String,
+    pub(crate) name: Option<String>,
 }
 
 /// Where a file is. Each state holds exactly the data that is true in it.
@@ -109,6 +123,8 @@ pub(crate) struct Work {
     pub(crate) restarted: u32,
     /// Its upload began before this engine, so that more may have happened to it than is known.
     pub(crate) resumed: bool,
+    /// With how many files it may share a request.
+    pub(crate) together: u8,
     /// The service wants a credential even where it usually takes none.
     pub(crate) signed: bool,
 }
@@ -117,6 +133,10 @@ pub(crate) struct Work {
 pub(crate) enum Step {
     /// `POST /base/`.
     Direct,
+    /// `POST /from_url/`.
+    Fetch,
+    /// `GET /from_url/status/`.
+    Fetching(Box<Fetching>),
     /// `POST /multipart/start/`.
     Start,
     /// Parts.
@@ -127,6 +147,15 @@ pub(crate) enum Step {
     Inspect(FileUuid, Inspecting),
     /// The signer's confirmation.
     Confirm(FileUuid),
+}
+
+/// A file on its way to the service from elsewhere.
+pub(crate) struct Fetching {
+    pub(crate) token: String,
+    /// Bytes that the service has.
+    pub(crate) done: u64,
+    /// How often it was asked after.
+    pub(crate) looks: u32,
 }
 
 /// Why a file is inspected.
@@ -152,6 +181,7 @@ pub(crate) enum HoldReason {
     Failed(Cause),
     Throttled,
     Readiness,
+    Fetching,
 }
 
 impl Work {
@@ -167,6 +197,7 @@ impl Work {
             renewed: 0,
             restarted: 0,
             resumed: false,
+            together: u8::MAX,
             signed: false,
         }
     }
@@ -180,6 +211,7 @@ impl Work {
         self.throttled = 0;
         self.looks = 0;
         self.renewed = 0;
+        self.together = u8::MAX;
     }
 
     /// Takes up after a failure or cancel, as a person asked.
@@ -205,12 +237,13 @@ impl Work {
 
     /// Does the next request carry a credential?
     pub(crate) fn needs_credential(&self) -> bool {
-        matches!(self.step, Step::Direct | Step::Start) || self.signed && matches!(self.step, Step::Complete(_))
+        matches!(self.step, Step::Direct | Step::Fetch | Step::Start)
+            || self.signed && matches!(self.step, Step::Complete(_))
     }
 
     /// Have all its bytes left?
     pub(crate) fn delivered(&self) -> bool {
-        matches!(self.step, Step::Complete(_) | Step::Inspect(..) | Step::Confirm(_))
+        matches!(self.step, Step::Fetching(_) | Step::Complete(_) | Step::Inspect(..) | Step::Confirm(_))
     }
 
     /// Bytes of the file that the next request carries, about.
@@ -226,6 +259,7 @@ impl Work {
     pub(crate) fn asks(&self) -> Asked {
         match self.step {
             Step::Direct => Asked::Direct,
+            Step::Fetch | Step::Fetching(_) => Asked::Fetch,
             Step::Start => Asked::Start,
             Step::Parts(_) => Asked::Part,
             Step::Complete(_) => Asked::Complete,
@@ -261,7 +295,8 @@ impl Work {
     /// Bytes that are surely with the service.
     pub(crate) fn kept_bytes(&self, size: u64) -> u64 {
         match &self.step {
-            Step::Direct | Step::Start => 0,
+            Step::Direct | Step::Fetch | Step::Start => 0,
+            Step::Fetching(fetching) => fetching.done,
             Step::Parts(parts) => parts.finished_bytes(),
             Step::Complete(_) | Step::Inspect(..) | Step::Confirm(_) => size,
         }
@@ -279,12 +314,13 @@ impl Work {
                 HoldReason::Failed(cause) => RowState::Retrying { attempt: self.failed + 1, at: hold.until, cause },
                 HoldReason::Throttled => RowState::Waiting(WaitReason::Throttled(hold.until)),
                 HoldReason::Readiness => RowState::Processing,
+                HoldReason::Fetching => RowState::Uploading,
             };
         }
         match &self.step {
-            Step::Direct | Step::Start if signing && !flying => RowState::Waiting(WaitReason::Signing),
+            Step::Direct | Step::Fetch | Step::Start if signing && !flying => RowState::Waiting(WaitReason::Signing),
             Step::Direct if sent_all => RowState::Processing,
-            Step::Direct | Step::Start => RowState::Uploading,
+            Step::Direct | Step::Fetch | Step::Fetching(_) | Step::Start => RowState::Uploading,
             Step::Parts(parts) => match parts.waits() {
                 Some((at, failed, Some(cause))) if !flying && at > now && !parts.ready(now) => {
                     RowState::Retrying { attempt: failed + 1, at, cause }
@@ -300,15 +336,27 @@ impl File {
     pub(crate) fn new(key: FileKey, new: &NewFile, phase: Phase) -> Self {
         let NewFile { size, modified, .. } = *new;
         let (name, media_type) = (new.name.as_str().into(), new.media_type.as_str().into());
-        let row = Row { key, name, size, media_type, sent: 0, state: RowState::Reading };
-        Self { size, modified, phase, diary: Diary::None, row: Arc::new(row), changed: false }
+        let row = Row { key, name, size, media_type, sent: 0, same_as: None, state: RowState::Reading };
+        Self {
+            size,
+            modified,
+            phase,
+            diary: Diary::None,
+            options: new.options.clone(),
+            remote: None,
+            row: Arc::new(row),
+            added: Millis(0),
+            story: None,
+            changed: false,
+        }
     }
 
     /// The row in another state. Rows that were shown never change.
     pub(crate) fn row_as(&self, state: RowState, sent: u64) -> Arc<Row> {
-        let Row { key, size, .. } = *self.row;
+        let (key, size) = (self.row.key, self.size);
         let (name, media_type) = (Arc::clone(&self.row.name), Arc::clone(&self.row.media_type));
-        Arc::new(Row { key, name, size, media_type, sent, state })
+        let same_as = self.row.same_as;
+        Arc::new(Row { key, name, size, media_type, sent, same_as, state })
     }
 
     pub(crate) fn work_mut(&mut self) -> Option<&mut Work> {

@@ -1,6 +1,7 @@
 //! What comes in.
 
-use crate::{Answer, Config, FileKey, Millis, RequestId};
+use crate::{Answer, Config, FileKey, FileOptions, Millis, RequestId};
+use std::sync::Arc;
 use updock_types::FileUuid;
 
 /// Something that happened.
@@ -8,6 +9,16 @@ use updock_types::FileUuid;
 pub enum Input {
     /// A person (or the page) added files. They get the keys from [`crate::Engine::next_key`] on, in order.
     FilesAdded(Vec<NewFile>),
+    /// A person (or the page) gave addresses of files that the service is to fetch. Their keys are given as those of
+    /// files are; nobody asks the driver for their bytes.
+    UrlsAdded(Vec<NewUrl>),
+    /// A person chose another file for a row: it takes the row's place in the list, with the next key.
+    Replaced {
+        /// The row, which leaves.
+        row: FileKey,
+        /// The file.
+        file: NewFile,
+    },
     /// A person (or the page) asked for something.
     Command(Command),
     /// So many bytes of a request's body have left, since its start. Counts of the form around a file may be included.
@@ -74,6 +85,19 @@ pub struct NewFile {
     pub media_type: String,
     /// When it was last changed, milliseconds since 1970; 0 when unknown.
     pub modified: u64,
+    /// What to say about it; files may share it. [`Config::store`] and nothing else where there is none.
+    pub options: Option<Arc<FileOptions>>,
+}
+
+/// A file that the service is to fetch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewUrl {
+    /// Where it is: `http` or `https`.
+    pub url: String,
+    /// Under which name to keep it; the service finds one otherwise.
+    pub name: Option<String>,
+    /// What to say about it, as of [`NewFile::options`].
+    pub options: Option<Arc<FileOptions>>,
 }
 
 /// What tells two files of the same name, size, type and time apart.

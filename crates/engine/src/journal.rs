@@ -121,7 +121,7 @@ pub(crate) fn read(config: &Config, upload: FileUuid, records: &[String]) -> Res
         Step::Complete(upload)
     });
     work.resumed = true;
-    Ok(Saved { file: NewFile { name, size, media_type, modified }, digest, work })
+    Ok(Saved { file: NewFile { name, size, media_type, modified, options: None }, digest, work })
 }
 
 /// Whose upload it is, and what was said about storing it when it began.
@@ -210,7 +210,7 @@ mod tests {
 
     fn row(name: &str, size: u64) -> Row {
         let (name, media_type) = (name.into(), "video/mp4".into());
-        Row { key: FileKey(0), name, size, media_type, sent: 0, state: RowState::Uploading }
+        Row { key: FileKey(0), name, size, media_type, sent: 0, same_as: None, state: RowState::Uploading }
     }
 
     /// As the service signs them.
@@ -248,7 +248,10 @@ mod tests {
     fn what_is_written_is_read() {
         let saved = read_as(&config(), &list()).ok().unwrap();
         let (name, media_type) = ("big.mp4".to_owned(), "video/mp4".to_owned());
-        assert_eq!(saved.file, NewFile { name, size: 31 * MIB, media_type, modified: 1_700_000_000_123 });
+        assert_eq!(
+            saved.file,
+            NewFile { name, size: 31 * MIB, media_type, modified: 1_700_000_000_123, options: None }
+        );
         assert_eq!(saved.digest, digest());
         let Step::Parts(parts) = saved.work.step else { panic!("no parts") };
         assert_eq!(parts.urls(), (1..=7).map(url).collect::<Vec<_>>());

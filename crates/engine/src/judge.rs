@@ -11,6 +11,8 @@ pub(crate) enum Asked {
     Part,
     Complete,
     Inspect,
+    Fetch,
+    Group,
     Confirm,
     Credential,
 }
@@ -44,7 +46,9 @@ pub(crate) fn judge(asked: Asked, answer: &Answer) -> Verdict {
             Asked::Part => judge_part(refusal),
             Asked::Credential => judge_credential(refusal),
             Asked::Confirm => judge_confirm(refusal),
-            Asked::Direct | Asked::Start | Asked::Complete | Asked::Inspect => judge_api(asked, refusal),
+            Asked::Direct | Asked::Start | Asked::Complete | Asked::Inspect | Asked::Fetch | Asked::Group => {
+                judge_api(asked, refusal)
+            }
         },
         // A success of another kind, or HTML under 200: a proxy's page, a captive portal.
         _ => lost(Cause::Nonsense),

@@ -11,6 +11,7 @@ mod file;
 mod input;
 mod journal;
 mod judge;
+mod options;
 mod pace;
 mod parts;
 mod queue;
@@ -18,12 +19,15 @@ mod requests;
 mod row;
 #[cfg(feature = "simulator")]
 pub mod simulator;
+mod story;
 mod time;
 
-pub use action::{Action, Body, Expect, FormField, FormValue, Journal, Request, RequestId, Secret};
+pub use action::{Action, Body, Expect, FormField, FormValue, Hears, Journal, Request, RequestId, Secret};
 pub use answer::{Answer, Reply, ServerRefusal, read_reply};
-pub use config::{Config, CredentialSource, Pacing, Start, Store};
-pub use engine::Engine;
-pub use input::{Command, Digest, Fingerprint, Input, Network, NewFile, Reach, Recovered, Which};
+pub use config::{Config, CredentialSource, Pacing, Start, Store, WhenDone};
+pub use engine::{Engine, Group};
+pub use input::{Command, Digest, Fingerprint, Input, Network, NewFile, NewUrl, Reach, Recovered, Which};
+pub use options::FileOptions;
 pub use row::{Cause, Failure, FileKey, Mismatch, Need, Remedy, Row, RowState, Snapshot, Totals, WaitReason};
+pub use story::{Errand, Event, Moment, Story};
 pub use time::Millis;

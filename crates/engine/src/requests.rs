@@ -1,7 +1,11 @@
 //! Requests, built from the operation table and the configuration.
 
-use crate::{Body, Config, Expect, FormField, FormValue, Request, RequestId, Row, Secret, Store};
-use std::ops::Range;
+use crate::{
+    Body, Config, Expect, FileOptions, FormField, FormValue, Hears, Request, RequestId, Row, Secret, Store,
+    file::Remote,
+};
+use std::{ops::Range, sync::Arc};
+pub(crate) use updock_types::fields::decimal;
 use updock_types::{FileUuid, Method, OperationId, signer::Credential};
 
 /// The form field of a direct upload that holds the file, and its key in the answer.
@@ -30,33 +34,30 @@ impl Endpoint {
 const DIRECT: Endpoint = Endpoint::of(OperationId::UploadDirect);
 const START: Endpoint = Endpoint::of(OperationId::MultipartStart);
 const COMPLETE: Endpoint = Endpoint::of(OperationId::MultipartComplete);
+const GROUP: Endpoint = Endpoint::of(OperationId::GroupCreate);
+const FETCH: Endpoint = Endpoint::of(OperationId::FromUrl);
+const FETCHING: Endpoint = Endpoint::of(OperationId::FromUrlStatus);
 const INFO: Endpoint = Endpoint::of(OperationId::UploadInfo);
-
-/// A whole number, without the formatting machinery: in a browser that would be downloaded for this alone.
-pub(crate) fn decimal(mut number: u64) -> String {
-    let mut digits = Vec::new();
-    loop {
-        digits.push(char::from(b'0' + u8::try_from(number % 10).unwrap_or(0)));
-        number /= 10;
-        if number == 0 {
-            return digits.into_iter().rev().collect();
-        }
-    }
-}
 
 fn api(id: RequestId, config: &Config, Endpoint { method, path }: Endpoint, body: Body, expects: Expect) -> Request {
     let url = [config.upload_base.as_str(), path, "?jsonerrors=1"].concat();
-    Request { id, method, url, bearer: None, body, expects }
+    Request { id, method, url, bearer: None, body, expects, hears: Hears::Bytes }
 }
 
 /// The fields that direct uploads and starts share.
-fn opening(config: &Config) -> Vec<FormField> {
-    let store = match config.store {
+fn opening(config: &Config, options: Option<&FileOptions>) -> Vec<FormField> {
+    let mut fields =
+        vec![text("UPLOADCARE_PUB_KEY", config.public_key.as_str()), text("UPLOADCARE_STORE", store(config, options))];
+    fields.extend(options.into_iter().flat_map(FileOptions::labels));
+    fields
+}
+
+fn store(config: &Config, options: Option<&FileOptions>) -> &'static str {
+    match options.map_or(config.store, |options| options.store) {
         Store::Auto => "auto",
         Store::Always => "1",
         Store::Never => "0",
-    };
-    vec![text("UPLOADCARE_PUB_KEY", config.public_key.as_str()), text("UPLOADCARE_STORE", store)]
+    }
 }
 
 fn with_credential(mut request: Request, credential: Option<Credential>) -> Request {
@@ -72,18 +73,34 @@ fn with_credential(mut request: Request, credential: Option<Credential>) -> Requ
     request
 }
 
-pub(crate) fn direct(id: RequestId, config: &Config, row: &Row, credential: Option<Credential>) -> Request {
-    let mut fields = opening(config);
-    fields.push(FormField {
-        name: FILE_FIELD.to_owned(),
-        value: FormValue::File {
-            file: row.key,
-            name: String::from(&*row.name),
-            media_type: String::from(&*row.media_type),
-        },
-    });
-    let expects = Expect::Uploaded(FILE_FIELD.to_owned());
-    with_credential(api(id, config, DIRECT, Body::Form(fields), expects), credential)
+/// One file or several, each under a name of its own by which the answer tells its UUID.
+pub(crate) fn direct(
+    id: RequestId,
+    config: &Config,
+    rows: &[Arc<Row>],
+    options: Option<&FileOptions>,
+    credential: Option<Credential>,
+) -> Request {
+    let mut fields = opening(config, options);
+    let alone = rows.len() == 1;
+    let mut each = Vec::with_capacity(rows.len());
+    for (at, row) in rows.iter().enumerate() {
+        let name = if alone { FILE_FIELD.to_owned() } else { [FILE_FIELD, &decimal(at as u64)].concat() };
+        each.push(Expect::Uploaded(name.clone()));
+        fields.push(FormField {
+            name,
+            value: FormValue::File {
+                file: row.key,
+                name: String::from(&*row.name),
+                media_type: String::from(&*row.media_type),
+            },
+        });
+    }
+    with_credential(api(id, config, DIRECT, Body::Form(fields), one_or_each(each)), credential)
+}
+
+fn one_or_each(mut each: Vec<Expect>) -> Expect {
+    if each.len() > 1 { Expect::Each(each) } else { each.pop().unwrap_or(Expect::Each(each)) }
 }
 
 fn media_type(row: &Row) -> String {
@@ -94,10 +111,11 @@ pub(crate) fn start(
     id: RequestId,
     config: &Config,
     row: &Row,
+    options: Option<&FileOptions>,
     part_size: u64,
     credential: Option<Credential>,
 ) -> Request {
-    let mut fields = opening(config);
+    let mut fields = opening(config, options);
     let name = if row.name.is_empty() { "original" } else { &*row.name };
     fields.push(text("filename", name));
     fields.push(text("size", decimal(row.size)));
@@ -106,10 +124,49 @@ pub(crate) fn start(
     with_credential(api(id, config, START, Body::Form(fields), Expect::Started), credential)
 }
 
+pub(crate) fn fetch(
+    id: RequestId,
+    config: &Config,
+    remote: &Remote,
+    options: Option<&FileOptions>,
+    credential: Option<Credential>,
+) -> Request {
+    let mut fields = vec![
+        text("pub_key", config.public_key.as_str()),
+        text("source_url", remote.url.as_str()),
+        text("store", store(config, options)),
+    ];
+    fields.extend(remote.name.as_ref().map(|name| text("filename", name.as_str())));
+    fields.extend(options.into_iter().flat_map(FileOptions::labels));
+    with_credential(api(id, config, FETCH, Body::Form(fields), Expect::Fetch), credential)
+}
+
+pub(crate) fn fetching(id: RequestId, config: &Config, token: &str) -> Request {
+    let mut request = api(id, config, FETCHING, Body::Empty, Expect::Fetch);
+    // A token that needs encoding was refused when it came.
+    request.url.extend(["&token=", token]);
+    request
+}
+
+pub(crate) fn group(id: RequestId, config: &Config, files: &[FileUuid], credential: Option<Credential>) -> Request {
+    let mut fields = vec![text("pub_key", config.public_key.as_str())];
+    let member = |(at, file): (usize, &FileUuid)| text(&["files[", &decimal(at as u64), "]"].concat(), file.to_text());
+    fields.extend(files.iter().enumerate().map(member));
+    with_credential(api(id, config, GROUP, Body::Form(fields), Expect::Group), credential)
+}
+
 /// A part goes straight to storage: no credential, no header but its type.
 pub(crate) fn part(id: RequestId, row: &Row, url: &str, range: Range<u64>) -> Request {
     let body = Body::Bytes { file: row.key, range, media_type: media_type(row) };
-    Request { id, method: Method::Put, url: url.to_owned(), bearer: None, body, expects: Expect::PartStored }
+    Request {
+        id,
+        method: Method::Put,
+        url: url.to_owned(),
+        bearer: None,
+        body,
+        expects: Expect::PartStored,
+        hears: Hears::Bytes,
+    }
 }
 
 /// Completion goes without a credential, so that one which expired on the way does not matter, unless the service
@@ -129,13 +186,29 @@ pub(crate) fn info(id: RequestId, config: &Config, uuid: FileUuid) -> Request {
 
 pub(crate) fn credential(id: RequestId, url: &str, operations: u32) -> Request {
     let body = Body::Json(["{\"operations\":", &decimal(operations.into()), "}"].concat());
-    Request { id, method: Method::Post, url: url.to_owned(), bearer: None, body, expects: Expect::Credential }
+    Request {
+        id,
+        method: Method::Post,
+        url: url.to_owned(),
+        bearer: None,
+        body,
+        expects: Expect::Credential,
+        hears: Hears::Nothing,
+    }
 }
 
-pub(crate) fn confirm(id: RequestId, config: &Config, uuid: FileUuid) -> Request {
-    let body = Body::Json(["{\"uuid\":\"", &uuid.to_text(), "\"}"].concat());
+/// One file or several.
+pub(crate) fn confirm(id: RequestId, config: &Config, uuids: &[FileUuid]) -> Request {
+    let (body, expects) = if let [uuid] = uuids {
+        (["{\"uuid\":\"", &uuid.to_text(), "\"}"].concat(), Expect::Confirmed)
+    } else {
+        let list: Vec<String> = uuids.iter().map(|uuid| uuid.to_text()).collect();
+        let each = (0..uuids.len()).map(Expect::ConfirmedAt).collect();
+        (["{\"uuids\":[\"", &list.join("\",\""), "\"]}"].concat(), Expect::Each(each))
+    };
     let url = config.confirm_url.clone().unwrap_or_default();
-    Request { id, method: Method::Post, url, bearer: None, body, expects: Expect::Confirmed }
+    let (body, hears) = (Body::Json(body), Hears::Nothing);
+    Request { id, method: Method::Post, url, bearer: None, body, expects, hears }
 }
 
 #[cfg(test)]
@@ -152,7 +225,10 @@ mod tests {
         let uuid = FileUuid::parse("17be4678-dab7-4bc7-8753-28914a22960a").unwrap();
         let Body::Json(body) = credential(RequestId(1), "/c", 7).body else { panic!("no JSON") };
         assert_eq!(serde_json::from_str::<CredentialRequest>(&body).unwrap().operations, Some(7));
-        let Body::Json(body) = confirm(RequestId(1), &config, uuid).body else { panic!("no JSON") };
-        assert_eq!(serde_json::from_str::<ConfirmRequest>(&body).unwrap(), ConfirmRequest { uuid });
+        let Body::Json(body) = confirm(RequestId(1), &config, &[uuid]).body else { panic!("no JSON") };
+        assert_eq!(serde_json::from_str::<ConfirmRequest>(&body).unwrap(), ConfirmRequest::One { uuid });
+        let uuids = vec![uuid, uuid];
+        let Body::Json(body) = confirm(RequestId(1), &config, &uuids).body else { panic!("no JSON") };
+        assert_eq!(serde_json::from_str::<ConfirmRequest>(&body).unwrap(), ConfirmRequest::Several { uuids });
     }
 }

@@ -21,6 +21,9 @@ pub struct Row {
     pub media_type: Arc<str>,
     /// Bytes sent; never falls, never passes `size`.
     pub sent: u64,
+    /// An earlier file of the list with the same name, size, type and time of change: perhaps this one is there by
+    /// mistake. Nothing else comes of it.
+    pub same_as: Option<FileKey>,
     /// Where it is.
     pub state: RowState,
 }
@@ -139,6 +142,8 @@ pub enum Cause {
     Server(u16),
     /// The answer cannot be read.
     Nonsense,
+    /// The address from which the service fetches a file does not give it.
+    Source,
 }
 
 /// Why a file failed.
@@ -172,6 +177,13 @@ pub enum Failure {
         /// The code of the catalogue.
         code: Arc<str>,
         /// The server's sentence.
+        detail: Arc<str>,
+    },
+    /// The service could not fetch the file from its address.
+    NotFetched {
+        /// The code of the catalogue.
+        code: Arc<str>,
+        /// The service's sentence.
         detail: Arc<str>,
     },
     /// The server has another number of bytes than were sent.
@@ -215,6 +227,29 @@ impl Failure {
         )
     }
 
+    /// Which failure, for machines: one word, without anything that a server or a person wrote.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::Unreadable => "unreadable",
+            Self::GaveUp(Cause::Network) => "network",
+            Self::GaveUp(Cause::Timeout) => "timeout",
+            Self::GaveUp(Cause::Server(_)) => "server",
+            Self::GaveUp(Cause::Nonsense) => "nonsense",
+            Self::GaveUp(Cause::Source) | Self::NotFetched { .. } => "source",
+            Self::Throttled => "throttled",
+            Self::KeyRefused { .. } => "key-refused",
+            Self::CredentialRefused { .. } => "credential-refused",
+            Self::CredentialUnavailable { .. } => "credential-unavailable",
+            Self::Refused { .. } => "refused",
+            Self::SizeDiffers { .. } => "size-differs",
+            Self::Lost => "lost",
+            Self::NotReady => "not-ready",
+            Self::PolicyRefused { .. } => "policy-refused",
+            Self::NotConfirmed { .. } => "not-confirmed",
+        }
+    }
+
     /// What a person can do.
     pub fn remedy(&self) -> Remedy {
         match self {
@@ -225,6 +260,7 @@ impl Failure {
             | Self::SizeDiffers { .. }
             | Self::Lost
             | Self::NotReady
+            | Self::NotFetched { .. }
             | Self::NotConfirmed { .. } => Remedy::Retry,
             Self::Unreadable | Self::Refused { .. } | Self::PolicyRefused { .. } => Remedy::Replace,
             Self::KeyRefused { .. } | Self::CredentialRefused { .. } => Remedy::TellOwner,

@@ -104,12 +104,73 @@ pub struct IssuedCredential {
     pub policy: UploadPolicy,
 }
 
-/// Body of `POST /v1/uploads/confirm`.
+/// Body of `POST /v1/uploads/confirm`: `{"uuid": ...}` or `{"uuids": [...]}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, try_from = "AskedToConfirm")]
+pub enum ConfirmRequest {
+    /// One file; the answer is [`Confirmed`] or a [`Problem`].
+    One {
+        /// The uploaded file.
+        uuid: FileUuid,
+    },
+    /// 1 to [`Self::MOST`] files; the answer is [`Confirmations`].
+    Several {
+        /// The uploaded files.
+        uuids: Vec<FileUuid>,
+    },
+}
+
+impl ConfirmRequest {
+    /// Most files in one request: as many as the REST API stores at once.
+    pub const MOST: usize = 100;
+}
+
+/// Both members may come; the error then says what is expected.
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ConfirmRequest {
-    /// The uploaded file.
-    pub uuid: FileUuid,
+struct AskedToConfirm {
+    uuid: Option<FileUuid>,
+    uuids: Option<Vec<FileUuid>>,
+}
+
+/// Why a body is no [`ConfirmRequest`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected either `uuid`, or `uuids` with 1 to 100 of them")]
+pub struct ConfirmRequestError;
+
+impl TryFrom<AskedToConfirm> for ConfirmRequest {
+    type Error = ConfirmRequestError;
+    fn try_from(asked: AskedToConfirm) -> Result<Self, Self::Error> {
+        match asked {
+            AskedToConfirm { uuid: Some(uuid), uuids: None } => Ok(Self::One { uuid }),
+            AskedToConfirm { uuid: None, uuids: Some(uuids) } if (1..=Self::MOST).contains(&uuids.len()) => {
+                Ok(Self::Several { uuids })
+            }
+            _ => Err(ConfirmRequestError),
+        }
+    }
+}
+
+/// Answer of `POST /v1/uploads/confirm` for several files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmations {
+    /// One for each file, in the order in which they were asked.
+    pub results: Vec<Confirmation>,
+}
+
+/// What came of one file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Confirmation {
+    /// It is confirmed.
+    Confirmed(Confirmed),
+    /// It is not.
+    Refused {
+        /// The file.
+        uuid: FileUuid,
+        /// Why.
+        problem: Problem,
+    },
 }
 
 /// Answer of `POST /v1/uploads/confirm`: the file's truth, read by the signer from the REST API.

@@ -98,6 +98,9 @@ async fn unknown_and_unreadable_files_are_refused() {
         r#"{"uuid":"../project"}"#,
         r#"{"uuid":5}"#,
         r#"["17be4678-dab7-4bc7-8753-28914a22960a"]"#,
+        r#"{"uuids":[]}"#,
+        r#"{"uuid":"17be4678-dab7-4bc7-8753-28914a22960a","uuids":["17be4678-dab7-4bc7-8753-28914a22960a"]}"#,
+        &format!("{{\"uuids\":[{}]}}", vec![r#""17be4678-dab7-4bc7-8753-28914a22960a""#; 101].join(",")),
     ] {
         assert_eq!(stage.visit("/v1/uploads/confirm", body).await.problem().status, 400, "{body}");
     }
@@ -153,4 +156,76 @@ async fn an_absent_or_silent_uploadcare_ends_in_bounded_time() {
     let reply = stage.confirm(file).await;
     assert_eq!((reply.status.as_u16(), reply.kind().as_str()), (504, "upstream-timeout"));
     assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+fn calls(stage: &Stage, operation: &str) -> usize {
+    stage.local.requests().iter().filter(|request| request.operation == Some(operation)).count()
+}
+
+async fn confirm_several(stage: &Stage, files: &[FileUuid]) -> serde_json::Value {
+    let body = serde_json::json!({ "uuids": files }).to_string();
+    let reply = stage.visit("/v1/uploads/confirm", &body).await;
+    assert_eq!(reply.status, 200);
+    reply.json()["results"].clone()
+}
+
+#[tokio::test]
+async fn several_files_are_confirmed_at_once_and_each_has_its_own_result() {
+    let stage = Setup::new(format!("{VISITORS}{PICTURES}")).start().await;
+    let mut files = Vec::new();
+    for at in 0..20 {
+        files.push(stage.file(&format!("{at}.png"), PNG).await);
+    }
+    let bad = stage.file("a.pdf", b"%PDF-1.7\n").await;
+    let gone = FileUuid::from_random_bytes([7; 16]);
+    files.splice(3..3, [bad, gone]);
+    let results = confirm_several(&stage, &files).await;
+    for (at, file) in files.iter().enumerate() {
+        let result = &results[at];
+        assert_eq!(result["uuid"], file.to_string());
+        let expected = match at {
+            3 => "urn:updock:problem:policy-violation",
+            4 => "urn:updock:problem:not-found",
+            _ => {
+                assert_eq!((&result["stored"], &result["size"]), (&true.into(), &PNG.len().into()));
+                assert!(is_stored(&stage, *file).await);
+                continue;
+            }
+        };
+        assert_eq!(result["problem"]["type"], expected);
+    }
+    assert!(!is_stored(&stage, bad).await);
+    assert_eq!((calls(&stage, "files.store_batch"), calls(&stage, "files.store")), (1, 0));
+    let outcomes = stage.sentences().iter().filter(|text| text.contains("confirmed: ")).count();
+    assert_eq!(outcomes, 22);
+}
+
+#[tokio::test]
+async fn files_that_are_not_ready_do_not_add_up() {
+    let local = Config { ready_delay: Duration::from_mins(10), ..Config::default() };
+    let stage = Setup { local, ..Setup::new(VISITORS) }.start().await;
+    let mut files = Vec::new();
+    for at in 0..40 {
+        files.push(stage.file(&format!("{at}.png"), PNG).await);
+    }
+    let start = Instant::now();
+    let results = confirm_several(&stage, &files).await;
+    assert!(results.as_array().unwrap().iter().all(|result| result["problem"]["status"] == 503));
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_told_of_every_file_that_needed_it() {
+    let stage = Setup::new(VISITORS).start().await;
+    let files = [stage.file("a.png", PNG).await, stage.file("b.png", PNG).await];
+    let effect = Effect { status: Some(500), ..Effect::default() };
+    let operation = Some("files.store_batch".to_owned());
+    stage.local.set_faults(vec![Fault { operation, effect, ..Fault::default() }]);
+    for result in confirm_several(&stage, &files).await.as_array().unwrap() {
+        assert_eq!(result["problem"]["type"], "urn:updock:problem:upstream-unavailable");
+    }
+    stage.local.set_faults(Vec::new());
+    for result in confirm_several(&stage, &files).await.as_array().unwrap() {
+        assert_eq!(result["stored"], true);
+    }
 }

@@ -100,14 +100,15 @@ export const json = (request, text) => {
 };
 /** A whole file in a form. */
 export const file = (request, name, files, key, fileName, type) => {
-  const file = (request.file = files[key]);
+  const file = files[key];
+  (request.files ??= []).push(file);
   if (file) (request.body ??= new FormData()).append(name, file.type === type ? file : file.slice(0, file.size, type), fileName);
 };
 /** A slice, handed to the browser's network stack as it is; untyped, so that the browser sends no type of its own. */
 export const bytes = (request, files, key, start, end, type) => {
   request.headers['Content-Type'] = type;
-  request.file = files[key];
-  request.body = request.file?.slice(start, end);
+  request.files = [files[key]];
+  request.body = files[key]?.slice(start, end);
 };
 
 /** Can the file still be read? Its last byte tells: a browser refuses what was moved, deleted, changed or cut short. */
@@ -123,7 +124,7 @@ export const readable = async (file) => {
  * Sends it: `told(0, bytes)` as bytes leave, `told(1, status, [body, retryAfter])` once. Status 0: no answer; -1: the
  * file cannot be read. Bytes of files go by XHR, the only way that reports progress in every browser; the rest by fetch.
  */
-export const send = (request, told, carries) => {
+export const send = (request, told, hears) => {
   let live = true;
   const end = (status, answer) => {
     if (live) told(1, status, answer);
@@ -135,22 +136,25 @@ export const send = (request, told, carries) => {
     } catch {}
     // Pages of other origins may only read this header where the server exposes it, and asking in vain is noted in the
     // console; so only where it matters. With `jsonerrors=1` that status stands in the body of a 200.
-    const wait = [429, 503].includes(body?.error?.status_code ?? status) ? header('retry-after') : undefined;
+    let wait = [429, 503].includes(body?.error?.status_code ?? status) ? header('retry-after') : undefined;
+    // A date counts from the server's clock where the page may know it, or else from this machine's.
+    if (isNaN(wait ?? 0)) wait = `${Math.max(0, Math.ceil((Date.parse(wait) - (Date.parse(header('date')) || Date.now())) / 1000))}`;
     end(status, [body, wait ?? undefined]);
   };
   let stop = () => {};
-  const { method, url, headers, body, file } = request;
-  if (carries && !file) queueMicrotask(() => end(-1));
-  else if (carries) {
+  const { method, url, headers, body, files } = request;
+  if (files?.includes(undefined)) queueMicrotask(() => end(-1));
+  else if (files) {
     const xhr = new XMLHttpRequest();
     try {
       xhr.open(method, url);
       for (const name in headers) xhr.setRequestHeader(name, headers[name]);
-      xhr.upload.onprogress = (event) => told(0, event.loaded);
+      // To listen makes the browser ask another origin's leave first, with a request of its own.
+      if (hears) xhr.upload.onprogress = (event) => told(0, event.loaded);
       // Without a status the network failed, or the file could not be read. The browser tells both alike: ask the file.
       xhr.onloadend = async () => {
         if (xhr.status) answered(xhr.status, xhr.responseText, (name) => xhr.getResponseHeader(name));
-        else end((await readable(file)) - 1);
+        else end((await Promise.all(files.map(readable))).every(Boolean) - 1);
       };
       xhr.send(body);
     } catch {

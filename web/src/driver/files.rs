@@ -42,6 +42,7 @@ impl Files {
                 size: size_of(&self.0, key) as u64,
                 media_type: text_of(&self.0, key, "type"),
                 modified: 0,
+                options: None,
             })
             .collect()
     }

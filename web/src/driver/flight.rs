@@ -3,7 +3,7 @@
 use super::{Inner, files::Files, json::Json};
 use crate::dom::{Port, Told};
 use std::rc::Weak;
-use updock_engine::{Answer, Body, Expect, FormField, FormValue, Reply, Request, RequestId, read_reply};
+use updock_engine::{Answer, Body, Expect, FormField, FormValue, Hears, Reply, Request, RequestId, read_reply};
 use updock_types::fields::Fields;
 use wasm_bindgen::prelude::*;
 
@@ -14,7 +14,7 @@ extern "C" {
     fn json(request: &JsValue, text: &str);
     fn file(request: &JsValue, name: &str, files: &JsValue, key: u32, file_name: &str, media_type: &str);
     fn bytes(request: &JsValue, files: &JsValue, key: u32, start: f64, end: f64, media_type: &str);
-    fn send(request: &JsValue, told: &JsValue, carries: bool) -> JsValue;
+    fn send(request: &JsValue, told: &JsValue, hears: bool) -> JsValue;
     fn ask(told: &JsValue, give: &JsValue, operations: u32) -> JsValue;
 }
 
@@ -48,12 +48,10 @@ impl Flight {
     pub(super) fn start(inner: &Weak<Inner>, wanted: &Request, files: &Files) -> Self {
         let bearer = wanted.bearer.as_ref().map(|bearer| &*bearer.0);
         let described = request(wanted.method.as_str(), &wanted.url, bearer);
-        let mut carries = false;
         match &wanted.body {
             Body::Empty => {}
             Body::Json(text) => json(&described, text),
             Body::Bytes { file, range, media_type } => {
-                carries = true;
                 #[expect(clippy::cast_precision_loss, reason = "files are far smaller than 2^53")]
                 bytes(&described, files.raw(), file.0, range.start as f64, range.end as f64, media_type);
             }
@@ -63,14 +61,14 @@ impl Flight {
                         FormValue::Text(text) => field(&described, name, text),
                         FormValue::Secret(secret) => field(&described, name, &secret.0),
                         FormValue::File { file: key, name: file_name, media_type } => {
-                            carries = true;
                             file(&described, name, files.raw(), key.0, file_name, media_type);
                         }
                     }
                 }
             }
         }
-        let port = Port::new(told(inner, wanted.id), &|told| send(&described, told, carries));
+        let hears = wanted.hears == Hears::Bytes;
+        let port = Port::new(told(inner, wanted.id), &|told| send(&described, told, hears));
         Self { id: wanted.id, expects: wanted.expects.clone(), news: None, port }
     }
 

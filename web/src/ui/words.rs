@@ -164,6 +164,7 @@ pub fn reason(row: &Row, policy: &UploadPolicy, now: Millis) -> Option<String> {
                 Cause::Timeout => "No answer",
                 Cause::Server(_) => "The server has a problem",
                 Cause::Nonsense => "The answer made no sense",
+                Cause::Source => "Its address did not give it",
             };
             match seconds_until(*at, now) {
                 0 => join(&[cause, "; trying again now"]),
@@ -209,6 +210,8 @@ fn failed(failure: &Failure, size: u64) -> String {
         Failure::GaveUp(Cause::Timeout) => "The server did not answer in time. Retry in a moment.".to_owned(),
         Failure::GaveUp(Cause::Server(_)) => "The server has a problem of its own. Retry in a moment.".to_owned(),
         Failure::GaveUp(Cause::Nonsense) => "The server's answer made no sense. Retry in a moment.".to_owned(),
+        Failure::GaveUp(Cause::Source) => "Its address does not give it. Check the address, then retry.".to_owned(),
+        Failure::NotFetched { detail, .. } => with_detail("It could not be fetched from its address", detail),
         Failure::Throttled => "The server is too busy. Retry in a few minutes.".to_owned(),
         Failure::KeyRefused { .. } => "The project's public key was refused. Tell the owner of this page.".to_owned(),
         Failure::CredentialRefused { .. } => {
@@ -247,6 +250,7 @@ pub fn detail(state: &RowState) -> Option<&str> {
             Failure::KeyRefused { detail }
             | Failure::CredentialRefused { detail }
             | Failure::Refused { detail, .. }
+            | Failure::NotFetched { detail, .. }
             | Failure::NotConfirmed { detail },
         ) if !detail.is_empty() => Some(detail),
         _ => None,
@@ -260,24 +264,7 @@ pub fn failure_code(state: &RowState) -> Option<&'static str> {
         RowState::Rejected(Refusal::TooLarge { .. }) => "too-large",
         RowState::Rejected(Refusal::Type) => "type",
         RowState::Rejected(Refusal::TooMany { .. }) => "too-many",
-        RowState::Failed(failure) => match failure {
-            Failure::Cancelled => "cancelled",
-            Failure::Unreadable => "unreadable",
-            Failure::GaveUp(Cause::Network) => "network",
-            Failure::GaveUp(Cause::Timeout) => "timeout",
-            Failure::GaveUp(Cause::Server(_)) => "server",
-            Failure::GaveUp(Cause::Nonsense) => "nonsense",
-            Failure::Throttled => "throttled",
-            Failure::KeyRefused { .. } => "key-refused",
-            Failure::CredentialRefused { .. } => "credential-refused",
-            Failure::CredentialUnavailable { .. } => "credential-unavailable",
-            Failure::Refused { .. } => "refused",
-            Failure::SizeDiffers { .. } => "size-differs",
-            Failure::Lost => "lost",
-            Failure::PolicyRefused { .. } => "policy-refused",
-            Failure::NotReady => "not-ready",
-            Failure::NotConfirmed { .. } => "not-confirmed",
-        },
+        RowState::Failed(failure) => failure.code(),
         _ => return None,
     })
 }
@@ -318,7 +305,7 @@ mod tests {
 
     fn row(state: RowState) -> Row {
         let (name, media_type) = ("a.png".into(), "image/png".into());
-        Row { key: FileKey(0), name, size: 28_000_000, media_type, sent: 0, state }
+        Row { key: FileKey(0), name, size: 28_000_000, media_type, sent: 0, same_as: None, state }
     }
 
     #[test]
@@ -342,6 +329,8 @@ mod tests {
             RowState::Failed(Failure::CredentialRefused { detail: Arc::clone(&detail) }),
             RowState::Failed(Failure::CredentialUnavailable { cause: Cause::Network }),
             RowState::Failed(Failure::Refused { code: "x".into(), detail: Arc::clone(&detail) }),
+            RowState::Failed(Failure::NotFetched { code: "x".into(), detail: Arc::clone(&detail) }),
+            RowState::Failed(Failure::GaveUp(Cause::Source)),
             RowState::Failed(Failure::SizeDiffers { stored: 1_000_000 }),
             RowState::Failed(Failure::Lost),
             RowState::Failed(Failure::PolicyRefused { detail: Arc::clone(&detail) }),

@@ -8,6 +8,7 @@ use crate::project::Project;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::Duration;
 use updock_client::{Changes, Control, FileKey, Row, RowState, Source, UploadError, UploadOptions, WaitReason};
 use updock_types::FileUuid;
@@ -29,7 +30,7 @@ pub(crate) async fn run(args: &UploadArgs, project: &Project<'_>, output: &Outpu
     let uploader = project.uploader()?;
     let options =
         UploadOptions { file: args.new.options(), multipart_from: args.multipart_threshold, budget: args.parallel };
-    let sources = args.files.iter().map(Source::path).collect();
+    let sources = args.files.iter().map(|file| source(file)).collect();
     let mut bars = (output.draws() && !args.quiet).then(|| Bars::new(args.files.len()));
     let upload = uploader.upload(sources, &options, move |changes| {
         if let Some(bars) = &mut bars {
@@ -68,6 +69,14 @@ pub(crate) async fn run(args: &UploadArgs, project: &Project<'_>, output: &Outpu
     }
     let ended = tally.end();
     if cancelled { ended.map_err(|failed| failed.exiting(exit::INTERRUPTED)) } else { ended }
+}
+
+/// A file of this machine, or the address of one that the service is to fetch.
+fn source(file: &Path) -> Source {
+    match file.to_str() {
+        Some(url) if url.starts_with("https://") || url.starts_with("http://") => Source::url(url),
+        _ => Source::path(file),
+    }
 }
 
 /// Ctrl-C gives up in good order: what is done is printed, the rest is broken off.

@@ -3,35 +3,11 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
-use updock_engine::{FormField, FormValue, Store};
+use updock_engine::{FileOptions, FormField, FormValue, Store};
 use updock_types::upload::UploadedFile;
-use updock_types::{FileUuid, GroupId, MetadataKey, MetadataValue, Method, OperationId, PublicKey, Tag};
+use updock_types::{FileUuid, GroupId, Method, OperationId, PublicKey};
 
 use bytes::Bytes;
-
-/// What every way of uploading can say about a file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FileOptions {
-    /// Is it kept beyond 24 hours?
-    pub store: Store,
-    /// Metadata; 50 keys at most.
-    pub metadata: Vec<(MetadataKey, MetadataValue)>,
-    /// Tags; 50 at most.
-    pub tags: Vec<Tag>,
-}
-
-impl FileOptions {
-    /// Metadata and tags as form fields.
-    pub(crate) fn labels(&self) -> Vec<FormField> {
-        let metadata = self.metadata.iter().map(|(key, value)| text(&format!("metadata[{key}]"), value.as_str()));
-        let mut fields: Vec<_> = metadata.collect();
-        if !self.tags.is_empty() {
-            let tags: Vec<_> = self.tags.iter().map(Tag::as_str).collect();
-            fields.push(text("tags", tags.join(",")));
-        }
-        fields
-    }
-}
 
 /// A small file that is at hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -328,7 +304,7 @@ pub enum DerivativeStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use updock_types::{Api, OPERATIONS};
+    use updock_types::{Api, MetadataKey, MetadataValue, OPERATIONS, Tag};
 
     const FILE: &str = "17be4678-dab7-4bc7-8753-28914a22960a";
 

@@ -3,11 +3,10 @@
 //! It decides nothing. One task owns the engine; each request is a task of its own, and aborting it closes its
 //! connection, so that nothing is sent afterwards. When an [`Upload`] is dropped, everything under way is broken off.
 
-use super::call::FileOptions;
 use super::calls::bearer;
 use super::form::multipart;
 use super::outcome::{Outcome, UploadError, Uploaded};
-use super::source::{Source, Stock};
+use super::source::{Opened, Source, Stock};
 use super::{Credentials, Uploader};
 use crate::answer::retry_after;
 use crate::http::{Http, Meter, Payload, Piece, USER_AGENT};
@@ -21,8 +20,8 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use updock_engine::{
-    Action, Answer, Body, Command, Config, CredentialSource, Engine, Expect, Failure, FileKey, Fingerprint, FormValue,
-    Input, Millis, NewFile, Reply, Request, RequestId, Row, RowState, Totals, Which, read_reply,
+    Action, Answer, Body, Command, Config, CredentialSource, Engine, Failure, FileKey, FileOptions, Fingerprint,
+    FormValue, Input, Millis, Reply, Request, RequestId, Row, RowState, Totals, Which, read_reply,
 };
 use updock_types::PublicKey;
 
@@ -30,8 +29,8 @@ use updock_types::PublicKey;
 const BEAT: Duration = Duration::from_millis(100);
 /// Endpoints that a credential for uploads opens.
 const SCOPE: &[&str] = &["/base/", "/multipart/*"];
-/// Where in a form metadata and tags go: right behind the public key.
-const LABELS_AT: usize = 1;
+/// The same where the service is to fetch some.
+const SCOPE_WITH_URLS: &[&str] = &["/base/", "/multipart/*", "/from_url/"];
 
 /// How files are uploaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,7 +145,8 @@ impl Uploader {
             answer_limit: self.0.settings.answer_limit,
             public_key: settings.public_key.clone(),
             credentials: settings.credentials.clone(),
-            options: options.file.clone(),
+            options: Arc::new(options.file.clone()),
+            scope: if sources.iter().any(Source::is_url) { SCOPE_WITH_URLS } else { SCOPE },
             stocks: Vec::new(),
             outcomes: Vec::new(),
             places: Vec::new(),
@@ -167,7 +167,9 @@ struct Driver {
     answer_limit: usize,
     public_key: PublicKey,
     credentials: Credentials,
-    options: FileOptions,
+    options: Arc<FileOptions>,
+    /// What a credential opens.
+    scope: &'static [&'static str],
     /// By key.
     stocks: Vec<Arc<Stock>>,
     /// In the order the files were given; none while under way.
@@ -226,19 +228,45 @@ impl Driver {
     /// Looks at files off this thread: disks may be slow.
     async fn add(&mut self, sources: Vec<Source>) {
         let opened = tokio::task::spawn_blocking(move || sources.into_iter().map(Source::open).collect::<Vec<_>>());
-        let mut files: Vec<NewFile> = Vec::new();
+        let mut inputs: Vec<Input> = Vec::new();
         for (place, opened) in opened.await.unwrap_or_default().into_iter().enumerate() {
             self.outcomes.push(match opened {
-                Ok((facts, stock)) => {
-                    files.push(facts);
-                    self.stocks.push(Arc::new(stock));
+                Ok(opened) => {
+                    self.stocks.push(Arc::new(self.announce(opened, &mut inputs)));
                     self.places.push(place);
                     None
                 }
                 Err(error) => Some(Err(UploadError::Open(error))),
             });
         }
-        self.feed(Input::FilesAdded(files));
+        for input in inputs {
+            self.feed(input);
+        }
+    }
+
+    /// Adds a source to the inputs in their order, by which keys are given.
+    fn announce(&self, opened: Opened, inputs: &mut Vec<Input>) -> Stock {
+        let said = |options: &mut Option<Arc<FileOptions>>| {
+            options.get_or_insert_with(|| Arc::clone(&self.options));
+        };
+        match opened {
+            Opened::Here(mut file, stock) => {
+                said(&mut file.options);
+                match inputs.last_mut() {
+                    Some(Input::FilesAdded(files)) => files.push(file),
+                    _ => inputs.push(Input::FilesAdded(vec![file])),
+                }
+                stock
+            }
+            Opened::There(mut url) => {
+                said(&mut url.options);
+                match inputs.last_mut() {
+                    Some(Input::UrlsAdded(urls)) => urls.push(url),
+                    _ => inputs.push(Input::UrlsAdded(vec![url])),
+                }
+                Stock::nothing()
+            }
+        }
     }
 
     fn now(&self) -> Millis {
@@ -280,7 +308,7 @@ impl Driver {
             match action {
                 Action::Send(request) => self.send(request),
                 Action::AskPage { request, operations } => {
-                    let issued = self.credentials.issue(&self.public_key, operations, SCOPE);
+                    let issued = self.credentials.issue(&self.public_key, operations, self.scope);
                     let answer = issued.map_or(Answer::Unreachable, |issued| Answer::Credential(Box::new(issued)));
                     self.feed(Input::Answered { request, answer });
                 }
@@ -328,12 +356,8 @@ impl Driver {
         (self.on_change)(Changes { rows: &rows, totals: self.engine.totals() });
     }
 
-    fn send(&mut self, mut request: Request) {
+    fn send(&mut self, request: Request) {
         let id = request.id;
-        // The engine knows nothing of metadata and tags: it hands on whatever a file is opened with.
-        if let (Body::Form(fields), Expect::Uploaded(_) | Expect::Started) = (&mut request.body, &request.expects) {
-            fields.splice(LABELS_AT..LABELS_AT, self.options.labels());
-        }
         let meter = Arc::new(Meter::default());
         let flight = Exchange {
             http: self.http.clone(),
@@ -465,6 +489,5 @@ impl Exchange {
 
 /// `Retry-After` in seconds: the engine has no wall clock to hold a date against.
 fn wait(headers: &HeaderMap) -> Option<String> {
-    let wait = retry_after(headers.get(header::RETRY_AFTER)?.to_str().ok()?)?;
-    Some(wait.as_secs().to_string())
+    Some(retry_after(headers)?.as_secs().to_string())
 }

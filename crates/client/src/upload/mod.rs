@@ -12,13 +12,14 @@ mod outcome;
 mod source;
 
 pub use call::{
-    Derivative, DerivativeStarted, DerivativeStatus, DirectUpload, FileOptions, FromUrl, FromUrlStarted, FromUrlStatus,
-    ImageSource, MultipartStart, UploadCall,
+    Derivative, DerivativeStarted, DerivativeStatus, DirectUpload, FromUrl, FromUrlStarted, FromUrlStatus, ImageSource,
+    MultipartStart, UploadCall,
 };
 pub use credentials::Credentials;
 pub use driver::{Changes, Control, Upload, UploadOptions};
 pub use outcome::{Outcome, UploadError, Uploaded};
 pub use source::Source;
+pub use updock_engine::FileOptions;
 
 use crate::Base;
 use crate::http::{Http, connections};

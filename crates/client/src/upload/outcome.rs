@@ -76,6 +76,8 @@ impl fmt::Display for Sentence<'_> {
             Failure::GaveUp(Cause::Nonsense) => {
                 f.write_str("the server answered something that cannot be understood, after several attempts")
             }
+            Failure::GaveUp(Cause::Source) => f.write_str("its address does not give it"),
+            Failure::NotFetched { detail, .. } => write!(f, "it could not be fetched: {detail}"),
             Failure::Throttled => f.write_str("the server kept asking to wait"),
             Failure::KeyRefused { detail } => write!(f, "the public key is refused: {detail}"),
             Failure::CredentialRefused { detail } => write!(f, "the upload credential is refused: {detail}"),

@@ -1,4 +1,4 @@
-//! What is uploaded: a file of this machine, or bytes at hand.
+//! What is uploaded: a file of this machine, bytes at hand, or a file that the service fetches from an address.
 //!
 //! A file is opened when the first of its bytes are needed and closed when none is any more, so that ten thousand of
 //! them can wait. It must stay as it was when it was added: before and after each use its length and time of change
@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
-use updock_engine::NewFile;
+use updock_engine::{FileOptions, NewFile, NewUrl};
 
 /// What is read of a file to tell its type.
 const HEAD: u64 = 8192;
@@ -23,23 +23,43 @@ pub struct Source {
     content: Content,
     name: Option<String>,
     media_type: Option<String>,
+    options: Option<Arc<FileOptions>>,
 }
 
 #[derive(Debug, Clone)]
 enum Content {
     Path(PathBuf),
     Bytes(Bytes),
+    Url(String),
+}
+
+/// A source that was looked at.
+pub(crate) enum Opened {
+    /// Its facts, and where its bytes are.
+    Here(NewFile, Stock),
+    /// Elsewhere.
+    There(NewUrl),
 }
 
 impl Source {
     /// A file of this machine, of any size; it is read while it is sent.
     pub fn path(path: impl Into<PathBuf>) -> Self {
-        Self { content: Content::Path(path.into()), name: None, media_type: None }
+        Self { content: Content::Path(path.into()), name: None, media_type: None, options: None }
     }
 
     /// Bytes at hand, under this name.
     pub fn bytes(name: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
-        Self { content: Content::Bytes(bytes.into()), name: Some(name.into()), media_type: None }
+        Self { content: Content::Bytes(bytes.into()), name: Some(name.into()), media_type: None, options: None }
+    }
+
+    /// A file at this `http` or `https` address: the service fetches it, no byte passes through here.
+    pub fn url(url: impl Into<String>) -> Self {
+        Self { content: Content::Url(url.into()), name: None, media_type: None, options: None }
+    }
+
+    /// Is it elsewhere?
+    pub(crate) fn is_url(&self) -> bool {
+        matches!(self.content, Content::Url(_))
     }
 
     /// Under another name than the path's last part.
@@ -56,10 +76,18 @@ impl Source {
         self
     }
 
+    /// Says this about it, instead of what is said about every file.
+    #[must_use]
+    pub fn with(mut self, options: FileOptions) -> Self {
+        self.options = Some(Arc::new(options));
+        self
+    }
+
     /// Looks at it: its facts, and where its bytes are.
-    pub(crate) fn open(self) -> io::Result<(NewFile, Stock)> {
+    pub(crate) fn open(self) -> io::Result<Opened> {
         let mut modified = 0;
         let (size, head, place, own_name) = match self.content {
+            Content::Url(url) => return Ok(Opened::There(NewUrl { url, name: self.name, options: self.options })),
             Content::Bytes(bytes) => {
                 let head = bytes.slice(..bytes.len().min(8192));
                 (bytes.len() as u64, head, Place::Memory(bytes), None)
@@ -81,7 +109,7 @@ impl Source {
         };
         let name = self.name.or(own_name).unwrap_or_default();
         let media_type = self.media_type.unwrap_or_else(|| media_type(&name, &head));
-        Ok((NewFile { name, size, media_type, modified }, Stock(place)))
+        Ok(Opened::Here(NewFile { name, size, media_type, modified, options: self.options }, Stock(place)))
     }
 }
 
@@ -101,6 +129,13 @@ fn media_type(name: &str, head: &[u8]) -> String {
 
 /// Where a file's bytes are.
 pub(crate) struct Stock(Place);
+
+impl Stock {
+    /// For a file whose bytes are not here; nobody asks for them.
+    pub(crate) fn nothing() -> Self {
+        Self(Place::Memory(Bytes::new()))
+    }
+}
 
 enum Place {
     Memory(Bytes),
@@ -196,7 +231,7 @@ mod tests {
         assert!(Source::path(folder.path().join("nothing")).open().is_err());
         let path = folder.path().join("a.txt");
         fs::write(&path, "hello").unwrap();
-        let (facts, stock) = Source::path(&path).open().unwrap();
+        let Opened::Here(facts, stock) = Source::path(&path).open().unwrap() else { panic!("it is here") };
         assert_eq!((facts.name.as_str(), facts.size), ("a.txt", 5));
         assert!(stock.piece(1..3).is_ok());
         fs::write(&path, "hello, world").unwrap();

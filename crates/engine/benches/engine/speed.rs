@@ -25,7 +25,13 @@ fn engine(change: impl FnOnce(&mut Config)) -> Engine {
 }
 
 fn file(number: usize, size: u64) -> NewFile {
-    NewFile { name: format!("holiday {number}.jpeg"), size, media_type: "image/jpeg".into(), modified: 0 }
+    NewFile {
+        name: format!("holiday {number}.jpeg"),
+        size,
+        media_type: "image/jpeg".into(),
+        modified: 0,
+        options: None,
+    }
 }
 
 fn files(count: usize, size: u64) -> Input {

@@ -6,6 +6,7 @@ use crate::{
     file::{File, Hold, HoldReason, Inspecting, Phase, Step, Success},
     judge::{Asked, Verdict, judge, judge_timeout},
     parts::Parts,
+    story::Event,
 };
 use std::sync::Arc;
 use updock_types::{fields::FileFacts, upload::limits};
@@ -26,7 +27,7 @@ impl Engine {
             }
             flight.sent = sent;
             flight.moved = now;
-            if let Some(key) = flight.file {
+            for key in flight.files().collect::<Vec<_>>() {
                 self.changed(key);
             }
         }
@@ -35,12 +36,32 @@ impl Engine {
     pub(super) fn answered(&mut self, now: Millis, request: RequestId, answer: &Answer) {
         let Some(flight) = self.take_flight(request) else { return };
         let Some(key) = flight.file else {
-            self.credential_answered(now, answer);
+            if flight.asked == Asked::Group {
+                self.group_answered(now, &flight, answer);
+            } else {
+                self.credential_answered(now, flight.begun, answer);
+            }
             return;
         };
         self.pace_answered(now, &flight, answer);
+        if matches!(answer, Answer::Uploaded(_) | Answer::Each(_)) && flight.asked == Asked::Direct {
+            self.observe_speed(now, &flight);
+        }
+        if !matches!(answer, Answer::Refused(_) | Answer::Nonsense | Answer::Unreachable | Answer::Unreadable) {
+            self.retries.give_back(now);
+        }
+        if flight.along.is_empty() {
+            self.file_answered(now, key, &flight, answer);
+        } else {
+            self.batch_answered(now, &flight, answer);
+        }
+    }
+
+    /// What a request's answer says about one of its files.
+    pub(super) fn file_answered(&mut self, now: Millis, key: FileKey, flight: &Flight, answer: &Answer) {
         self.changed(key);
         let confirm = self.config.confirm_url.is_some();
+        let hold = self.waits_for_group(now);
         let Some(file) = self.file_mut(key) else { return };
         let size = file.size;
         let Some(work) = file.work_mut() else { return };
@@ -48,15 +69,20 @@ impl Engine {
         match (answer, &mut work.step) {
             (Answer::Uploaded(uuid), Step::Direct) => {
                 let uuid = *uuid;
+                self.tell(now, key, Event::Arrived);
+                let Some(work) = self.file_mut(key).and_then(File::work_mut) else { return };
                 work.advance(if confirm { Step::Confirm(uuid) } else { Step::Inspect(uuid, Inspecting::Readiness) });
+                work.hold = hold;
             }
             (Answer::Started(started), Step::Start) => {
                 match Parts::new(started.uuid, started.parts.clone(), size, flight.part_size) {
                     Some(parts) => {
                         work.advance(Step::Parts(parts));
                         self.begin_journal(key);
+                        let parts = u16::try_from(started.parts.len()).unwrap_or(u16::MAX);
+                        self.tell(now, key, Event::Started { parts });
                     }
-                    None => self.apply(now, key, &flight, Verdict::Again(Cause::Nonsense)),
+                    None => self.apply(now, key, flight, Verdict::Again(Cause::Nonsense)),
                 }
             }
             (Answer::PartStored, Step::Parts(parts)) => {
@@ -66,25 +92,27 @@ impl Engine {
                 let whole = parts.all_finished().then_some(parts.uuid);
                 if let Some(uuid) = whole {
                     work.advance(Step::Complete(uuid));
+                    self.tell(now, key, Event::Arrived);
                 }
                 self.note_part(key, outgoing.part);
                 if whole.is_some() {
                     self.note_completion(key);
                 }
             }
+            (Answer::Fetch(fetch), Step::Fetch | Step::Fetching(_)) => self.fetched(now, key, flight, fetch),
             (Answer::Facts(facts), Step::Complete(_) | Step::Inspect(..)) => self.inspected(now, key, facts),
             (Answer::Confirmed(confirmed), Step::Confirm(uuid)) => {
                 if confirmed.uuid != *uuid {
-                    self.apply(now, key, &flight, Verdict::Again(Cause::Nonsense));
+                    self.apply(now, key, flight, Verdict::Again(Cause::Nonsense));
                 } else if confirmed.size == size {
                     let receipt = confirmed.receipt.as_deref().map(Arc::from);
                     let success = Success { uuid: *uuid, stored: confirmed.stored, confirmed: true, receipt };
-                    self.done(key, success);
+                    self.done(now, key, success);
                 } else {
                     self.fail(now, key, Failure::SizeDiffers { stored: confirmed.size });
                 }
             }
-            _ => self.apply(now, key, &flight, judge(flight.asked, answer)),
+            _ => self.apply(now, key, flight, judge(flight.asked, answer)),
         }
     }
 
@@ -92,9 +120,10 @@ impl Engine {
     fn pace_answered(&mut self, now: Millis, flight: &Flight, answer: &Answer) {
         let (others, budget) = (self.flights.len(), self.budget());
         match answer {
-            Answer::Confirmed(_) | Answer::Nonsense | Answer::Unreachable | Answer::Unreadable => {}
+            _ if flight.asked == Asked::Confirm => {}
+            Answer::Nonsense | Answer::Unreachable | Answer::Unreadable => {}
             Answer::Refused(refusal) => {
-                if matches!(refusal.status, 429 | 503) && flight.asked != Asked::Confirm {
+                if matches!(refusal.status, 429 | 503) {
                     self.pace.refused(now, others);
                 }
             }
@@ -120,7 +149,7 @@ impl Engine {
             work.advance(Step::Confirm(facts.uuid));
         } else if facts.is_ready {
             let (uuid, stored) = (facts.uuid, facts.is_stored);
-            self.done(key, Success { uuid, stored, confirmed: false, receipt: None });
+            self.done(now, key, Success { uuid, stored, confirmed: false, receipt: None });
         } else {
             let looks = work.looks;
             work.step = Step::Inspect(facts.uuid, Inspecting::Readiness);
@@ -134,10 +163,18 @@ impl Engine {
         }
     }
 
-    pub(super) fn credential_answered(&mut self, now: Millis, answer: &Answer) {
+    pub(super) fn credential_answered(&mut self, now: Millis, asked: Millis, answer: &Answer) {
         self.broker.request = None;
         if let Answer::Credential(issued) = answer {
-            self.broker.receive(now, issued);
+            self.broker.receive(now, asked, issued);
+            for key in self.active.clone() {
+                if self
+                    .file(key)
+                    .is_some_and(|file| matches!(&file.phase, Phase::Active(work) if work.needs_credential()))
+                {
+                    self.tell(now, key, Event::Credential);
+                }
+            }
             self.signer_policy = Some(issued.policy.clone());
             if !self.broker.usable(now) {
                 // Dead on arrival: expired by its own clock, or good for no file. Asking at once again would never end.
@@ -159,6 +196,14 @@ impl Engine {
     }
 
     pub(super) fn credential_again(&mut self, now: Millis, cause: Cause) {
+        // A network that is known to be away costs no attempt.
+        if !self.online && matches!(cause, Cause::Network | Cause::Timeout) {
+            return;
+        }
+        if self.broker.usable(now) {
+            self.broker.not_before = now.after(self.chance.wait(self.broker.early_failure()));
+            return;
+        }
         self.broker.failures += 1;
         if self.broker.failures >= broker::MAX_FAILURES {
             self.credential_failed(now, &Failure::CredentialUnavailable { cause });
@@ -171,6 +216,10 @@ impl Engine {
     pub(super) fn credential_failed(&mut self, now: Millis, failure: &Failure) {
         self.broker.failures = 0;
         self.broker.not_before = now;
+        if self.broker.usable(now) {
+            self.broker.stop_renewing();
+            return;
+        }
         for key in self.order.clone() {
             let waits = self.file(key).is_some_and(|file| match &file.phase {
                 Phase::Queued(work) | Phase::Active(work) => work.needs_credential() && work.request.is_none(),
@@ -195,18 +244,31 @@ impl Engine {
             || self.file(key).map_or(1, |file| if let Phase::Active(work) = &file.phase { work.failed + 1 } else { 1 }),
             |part| part.failed + 1,
         ));
+        let wait = self.pay_retry(now, &verdict, wait);
+        self.apply_after(now, key, flight, verdict, wait);
+    }
+
+    /// What is tried again waits longer when the page has tried too much of late.
+    pub(super) fn pay_retry(&mut self, now: Millis, verdict: &Verdict, wait: Millis) -> Millis {
+        let costs = matches!(verdict, Verdict::Again(_)) && self.online;
+        if costs { wait.max(self.retries.take(now)) } else { wait }
+    }
+
+    /// Does what a verdict says; what is tried again waits as long as told.
+    pub(super) fn apply_after(&mut self, now: Millis, key: FileKey, flight: &Flight, verdict: Verdict, wait: Millis) {
         let online = self.online;
         let signs = self.config.credentials != CredentialSource::None;
         if let (Verdict::Renew { .. }, Some(generation)) = (&verdict, flight.credential) {
             self.broker.refused(generation);
         }
         let multipart = self.file(key).is_some_and(|file| file.size >= limits::MULTIPART_MIN_SIZE);
+        self.tell_verdict(now, key, flight, &verdict, wait);
         let Some(work) = self.file_mut(key).and_then(File::work_mut) else { return };
         work.request = None;
         let failure = match verdict {
             Verdict::Fail(failure) => failure,
             // A network that is known to be away costs no attempt.
-            Verdict::Again(Cause::Network) if !online => {
+            Verdict::Again(Cause::Network | Cause::Timeout) if !online => {
                 if let (Step::Parts(parts), Some(part)) = (&mut work.step, flight.part) {
                     parts.put_back(part, now);
                 }
@@ -273,6 +335,9 @@ impl Engine {
             Verdict::Inspect(cause) => {
                 let Step::Complete(uuid) = work.step else { return };
                 work.step = Step::Inspect(uuid, Inspecting::Completion);
+                if !online && matches!(cause, Cause::Network | Cause::Timeout) {
+                    return;
+                }
                 match work.try_again(now.after(wait), cause) {
                     Ok(()) => return,
                     Err(failure) => failure,
@@ -299,7 +364,8 @@ impl Engine {
         self.fail(now, key, failure);
     }
 
-    pub(super) fn done(&mut self, key: FileKey, success: Success) {
+    pub(super) fn done(&mut self, now: Millis, key: FileKey, success: Success) {
+        self.tell(now, key, Event::Done);
         self.retire(key);
         self.end_journal(key);
         if let Some(file) = self.file_mut(key) {
@@ -311,6 +377,7 @@ impl Engine {
 
     pub(super) fn fail(&mut self, now: Millis, key: FileKey, failure: Failure) {
         self.call_back(now, key);
+        self.tell(now, key, Event::Failed(failure.code()));
         if failure.ends_upload() {
             self.end_journal(key);
         }
@@ -319,7 +386,9 @@ impl Engine {
     }
 
     pub(super) fn network(&mut self, now: Millis, network: Network) {
-        self.online = network == Network::Online;
+        let online = network == Network::Online;
+        let news = online != self.online;
+        self.online = online;
         self.pace.forget();
         for key in self.active.clone() {
             if self.online
@@ -331,6 +400,9 @@ impl Engine {
                 if let Step::Parts(parts) = &mut work.step {
                     parts.wake(now);
                 }
+            }
+            if news {
+                self.tell(now, key, if online { Event::Online } else { Event::Offline });
             }
             self.changed(key);
         }
@@ -348,8 +420,9 @@ impl Engine {
                 Some(key) => {
                     self.changed(key);
                     self.pace.refused(now, self.flights.len());
-                    self.apply(now, key, &flight, judge_timeout(flight.asked));
+                    self.apply_all(now, &flight, judge_timeout(flight.asked));
                 }
+                None if flight.asked == Asked::Group => self.group_timed_out(now, &flight),
                 None => {
                     self.broker.request = None;
                     self.credential_again(now, Cause::Timeout);
@@ -360,6 +433,6 @@ impl Engine {
     }
 }
 
-fn asked_wait(asked: Option<Millis>) -> Millis {
+pub(super) fn asked_wait(asked: Option<Millis>) -> Millis {
     asked.unwrap_or(backoff::THROTTLED).min(backoff::LONGEST_WAIT)
 }

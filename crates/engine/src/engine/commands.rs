@@ -5,6 +5,7 @@ use crate::{
     Action, Command, Failure, FileKey, Millis, Need, RowState, Totals, Which,
     file::{File, Inspecting, Phase, Step, Then, Work},
     queue::Turn,
+    story::Event,
 };
 
 impl Engine {
@@ -16,6 +17,9 @@ impl Engine {
         | Command::Cancel(which)
         | Command::Remove(which)
         | Command::First(which)) = command;
+        if command == Command::Retry(Which::All) {
+            self.retry_group();
+        }
         let keys = match which {
             Which::One(key) => vec![key],
             Which::All => self.order.clone(),
@@ -32,8 +36,7 @@ impl Engine {
     }
 
     pub(super) fn command_one(&mut self, now: Millis, command: Command, key: FileKey) {
-        let Some(size) = self.file(key).map(|file| file.size) else { return };
-        let first = self.first_work(size);
+        let Some(first) = self.first_work_of(key) else { return };
         let Some(file) = self.file_mut(key) else { return };
         match (command, &file.phase) {
             (Command::Start(_), Phase::Ready) => {
@@ -43,6 +46,7 @@ impl Engine {
             (Command::Pause(_), Phase::Queued(_) | Phase::Active(_)) => {
                 self.call_back(now, key);
                 self.rephase(key, &mut Phase::Paused);
+                self.tell(now, key, Event::Paused);
             }
             (Command::Resume(_), Phase::Needs(Need::Open, _)) => self.open(key),
             (Command::Pause(_), Phase::Checking(..)) => self.after_check(key, Then::Pause),
@@ -56,9 +60,13 @@ impl Engine {
             (Command::Resume(_), Phase::Paused(_)) => {
                 self.rephase(key, &mut Phase::Queued);
                 self.enqueue(key);
+                self.tell(now, key, Event::Resumed);
             }
             (Command::Retry(_), Phase::Failed(failure, _)) => {
-                let anew = matches!(failure, Failure::SizeDiffers { .. } | Failure::Unreadable | Failure::Lost);
+                let anew = matches!(
+                    failure,
+                    Failure::SizeDiffers { .. } | Failure::Unreadable | Failure::Lost | Failure::NotFetched { .. }
+                );
                 if anew {
                     self.end_journal(key);
                 }
@@ -69,6 +77,7 @@ impl Engine {
                 });
                 self.enqueue(key);
                 self.begin_journal(key);
+                self.tell(now, key, Event::Retried);
             }
             (Command::First(_), Phase::Queued(_) | Phase::Active(_) | Phase::Paused(_)) => {
                 if let Phase::Queued(work) | Phase::Active(work) | Phase::Paused(work) = &mut file.phase {
@@ -83,6 +92,7 @@ impl Engine {
                 self.call_back(now, key);
                 self.end_journal(key);
                 self.rephase(key, &mut |work| Phase::Failed(Failure::Cancelled, work));
+                self.tell(now, key, Event::Cancelled);
             }
             (Command::Remove(_), _) => {
                 self.call_back(now, key);
@@ -153,9 +163,16 @@ impl Engine {
 
     /// Breaks off everything in flight for a file; its work is as if never sent.
     pub(super) fn call_back(&mut self, now: Millis, key: FileKey) {
-        while let Some(at) = self.flights.iter().position(|flight| flight.file == Some(key)) {
+        while let Some(at) = self.flights.iter().position(|flight| flight.carries(key)) {
             let flight = self.flights.swap_remove(at);
             self.actions.push_back(Action::Abort(flight.id));
+            for other in flight.files().filter(|other| *other != key) {
+                // They go again at once.
+                if let Some(work) = self.file_mut(other).and_then(File::work_mut) {
+                    work.request = None;
+                }
+                self.changed(other);
+            }
             let Some(work) = self.file_mut(key).and_then(File::work_mut) else { continue };
             work.request = None;
             match (&mut work.step, flight.part) {

@@ -1,14 +1,19 @@
 //! The engine itself: applies inputs, decides what goes next, and keeps rows true.
 
 mod answers;
+mod batch;
 mod commands;
+mod fetch;
+mod group;
+mod list;
 mod next;
 mod resume;
 mod show;
+mod tell;
 
 use crate::{
-    Action, Config, FileKey, Input, Millis, NewFile, RequestId, Row, Snapshot, Start, Totals,
-    backoff::Chance,
+    Action, Config, FileKey, Hears, Input, Millis, NewFile, RequestId, Row, Snapshot, Start, Totals,
+    backoff::{Chance, Retries},
     broker::{Broker, Generation},
     file::{File, Phase, Step, Work},
     judge::Asked,
@@ -16,9 +21,18 @@ use crate::{
     parts::Outgoing,
     queue::Queue,
 };
+use batch::{Along, Speed};
+pub use group::Group;
+use group::Grouping;
+use list::Seen;
 use std::{collections::VecDeque, sync::Arc};
-use updock_types::{policy::UploadPolicy, upload::limits};
+use updock_types::{
+    policy::{Refusal, UploadPolicy},
+    upload::limits,
+};
 
+/// Nothing of a body has left for so long, so that there is no connection: broken off.
+const CONNECT: Millis = Millis(20_000);
 /// Nothing of a body has moved for so long: broken off.
 const STALL: Millis = Millis(30_000);
 /// The whole body has left and no answer came for so long: broken off.
@@ -53,6 +67,10 @@ pub struct Engine {
     flights: Vec<Flight>,
     broker: Broker,
     pace: Pace,
+    speed: Speed,
+    grouping: Grouping,
+    seen: Seen,
+    retries: Retries,
     next_request: u32,
     actions: VecDeque<Action>,
     changes: Vec<FileKey>,
@@ -63,15 +81,20 @@ pub struct Engine {
 /// A request in flight.
 struct Flight {
     id: RequestId,
+    /// The file that it is for; none for a credential.
     file: Option<FileKey>,
+    /// More files that share it.
+    along: Vec<Along>,
     asked: Asked,
     part: Option<Outgoing>,
     /// What the parts of the upload that it starts are to have.
     part_size: u64,
     credential: Option<Generation>,
-    /// Bytes of the file that it carries, and how many of them have left.
+    /// Bytes of files that it carries, and how many of them have left.
     bytes: u64,
     sent: u64,
+    hears: Hears,
+    begun: Millis,
     moved: Millis,
 }
 
@@ -79,7 +102,10 @@ impl Flight {
     pub(super) fn times_out_at(&self) -> Millis {
         let limit = match self.asked {
             Asked::Credential | Asked::Confirm => SIGNER_ANSWER,
-            _ if self.sent < self.bytes => STALL,
+            _ if self.sent < self.bytes => match self.hears {
+                Hears::Bytes if self.sent == 0 => CONNECT,
+                _ => STALL,
+            },
             _ => ANSWER,
         };
         self.moved.after(limit)
@@ -103,6 +129,10 @@ impl Engine {
             flights: Vec::new(),
             broker: Broker::default(),
             pace: Pace::new(),
+            speed: Speed::default(),
+            grouping: Grouping::default(),
+            seen: Seen::default(),
+            retries: Retries::default(),
             next_request: 0,
             actions: VecDeque::new(),
             changes: Vec::new(),
@@ -124,6 +154,8 @@ impl Engine {
         self.now = now;
         match input {
             Input::FilesAdded(files) => self.add(now, files),
+            Input::UrlsAdded(urls) => self.add_urls(urls),
+            Input::Replaced { row, file } => self.replace(now, row, file),
             Input::Command(command) => self.command(now, command),
             Input::Progressed { request, sent } => self.progressed(now, request, sent),
             Input::Answered { request, answer } => self.answered(now, request, &answer),
@@ -157,10 +189,11 @@ impl Engine {
             return flights.min();
         }
         let works = self.active_works().filter_map(Work::wakes_at);
-        let broker = self.wants_credential(self.now).then(|| self.broker.may_ask_at()).flatten();
+        let asks = self.wants_credential(self.now) || self.wants_renewal(self.now);
+        let broker = if asks { self.broker.may_ask_at() } else { self.renews_at() };
         // What is due already waits for something else: the budget, an answer.
         let due = |at: &Millis| *at > self.now;
-        flights.chain(works.chain(broker).filter(due)).min()
+        flights.chain(works.chain(broker).chain(self.group_at()).filter(due)).min()
     }
 
     /// Rows that changed since the last call, each once, in no particular order; removed ones come a last time.
@@ -225,30 +258,40 @@ impl Engine {
                 present += 1;
                 continue;
             }
-            let policy = &self.config.policy;
-            let verdict = policy.check(&new.name, new.size, &new.media_type).and_then(|()| policy.check_count(present));
-            let phase = match verdict {
+            let phase = match self.may_add(&new.name, new.size, &new.media_type, present) {
                 Err(refusal) => Phase::Rejected(refusal),
-                Ok(()) => {
-                    present += 1;
-                    match self.config.start {
-                        Start::AtOnce => Phase::Queued(self.first_work(new.size)),
-                        Start::OnCommand => Phase::Ready,
-                    }
-                }
+                Ok(()) => match self.config.start {
+                    Start::AtOnce => Phase::Queued(self.first_work(new.size)),
+                    Start::OnCommand => Phase::Ready,
+                },
             };
-            let file = File::new(key, &new, phase);
-            self.totals.swap(&Totals::default(), &Totals::of(&file.row));
-            self.files.push(Some(Box::new(file)));
-            self.order.push(key);
-            self.enqueue(key);
-            self.changed(key);
+            present += u32::from(!matches!(phase, Phase::Rejected(_)));
+            let same_as = self.same_as(key, &new);
+            let mut file = File::new(key, &new, phase);
+            Arc::make_mut(&mut file.row).same_as = same_as;
+            self.enlist(key, file);
         }
     }
 
     /// Files of the list that are here and not rejected.
     pub(super) fn present(&self) -> u32 {
         self.totals.files - self.totals.rejected - self.totals.needs_file
+    }
+
+    /// Does the page's policy let one more file in, beside so many others?
+    pub(super) fn may_add(&self, name: &str, size: u64, media_type: &str, present: u32) -> Result<(), Refusal> {
+        let policy = &self.config.policy;
+        policy.check(name, size, media_type).and_then(|()| policy.check_count(present))
+    }
+
+    /// A new row at the end.
+    pub(super) fn enlist(&mut self, key: FileKey, mut file: File) {
+        file.added = self.now;
+        self.totals.swap(&Totals::default(), &Totals::of(&file.row));
+        self.files.push(Some(Box::new(file)));
+        self.order.push(key);
+        self.enqueue(key);
+        self.changed(key);
     }
 
     pub(super) fn first_work(&self, size: u64) -> Box<Work> {

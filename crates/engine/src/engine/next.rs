@@ -1,21 +1,22 @@
 //! What goes next, within the budget.
 
-use super::{Engine, Flight, MOST_ACTIVE, MOST_SENDING};
+use super::{Engine, Flight, MOST_ACTIVE, MOST_SENDING, batch::travellers, tell::errand};
 use crate::{
-    Action, CredentialSource, FileKey, Millis, Request, RequestId,
+    Action, CredentialSource, FileKey, Hears, Millis, Request, RequestId, Row,
     file::{File, Phase, Step, Work},
     judge::Asked,
     queue::Turn,
     requests,
+    story::Event,
 };
 use std::sync::Arc;
 use updock_types::policy::{Refusal, UploadPolicy};
 
 /// Something that could be sent.
 #[derive(Clone, Copy)]
-struct Candidate {
+pub(super) struct Candidate {
     due: Turn,
-    key: FileKey,
+    pub(super) key: FileKey,
     size: u64,
 }
 
@@ -40,8 +41,23 @@ impl Engine {
 
     /// Does a file wait for a credential and for nothing else?
     pub(super) fn wants_credential(&self, now: Millis) -> bool {
-        !self.broker.usable(now)
-            && self.active_works().any(|work| self.needs_signing(work) && work.ready(now, usize::MAX))
+        self.group_needs_credential(now)
+            || !self.broker.usable(now)
+                && self.active_works().any(|work| self.needs_signing(work) && work.ready(now, usize::MAX))
+    }
+
+    /// Will files soon need a credential that ends about now?
+    pub(super) fn wants_renewal(&self, now: Millis) -> bool {
+        self.broker.ages(now) && self.signs_further()
+    }
+
+    /// When a credential that is needed further on should be renewed.
+    pub(super) fn renews_at(&self) -> Option<Millis> {
+        self.broker.ages_at().filter(|_| self.signs_further())
+    }
+
+    fn signs_further(&self) -> bool {
+        self.queue.len() > 0 || self.active_works().any(|work| self.needs_signing(work))
     }
 
     pub(super) fn budget(&self) -> usize {
@@ -60,12 +76,17 @@ impl Engine {
             return;
         }
         while self.flights.len() < self.budget() {
-            if self.wants_credential(now) && self.broker.may_ask_at().is_some_and(|at| at <= now) {
+            if (self.wants_credential(now) || self.wants_renewal(now))
+                && self.broker.may_ask_at().is_some_and(|at| at <= now)
+            {
                 self.ask_credential(now);
                 continue;
             }
             if self.flights.len() >= self.window() {
                 break;
+            }
+            if self.ask_group(now) {
+                continue;
             }
             match (self.next_step(now), self.next_file()) {
                 (Some(step), file) if !file.is_some_and(|file| file.passes(&step)) => {
@@ -93,10 +114,14 @@ impl Engine {
 
     /// The file that is due first among those that wait, if there may be one more under way.
     fn next_file(&mut self) -> Option<Candidate> {
-        let sending = self.active_works().filter(|work| !work.delivered()).count();
-        if sending >= MOST_SENDING || self.active.len() >= MOST_ACTIVE {
+        if self.under_way(|work| !work.delivered()) >= MOST_SENDING || self.under_way(|_| true) >= MOST_ACTIVE {
             return None;
         }
+        self.first_waiting()
+    }
+
+    /// The file that is due first among those that wait.
+    pub(super) fn first_waiting(&mut self) -> Option<Candidate> {
         let Self { queue, files, .. } = self;
         let mut size = 0;
         let (due, key) = queue.first(|key, turn| {
@@ -108,7 +133,7 @@ impl Engine {
     }
 
     /// The first file of the queue goes under way.
-    fn begin(&mut self, key: FileKey) {
+    pub(super) fn begin(&mut self, key: FileKey) {
         self.queue.leave();
         self.active.push(key);
         self.rephase(key, &mut Phase::Active);
@@ -126,7 +151,7 @@ impl Engine {
 
     pub(super) fn ask_credential(&mut self, now: Millis) {
         let waiting = self.active_works().filter(|work| work.needs_credential()).count() + self.queue.len();
-        let operations = u32::try_from(waiting).unwrap_or(u32::MAX).min(requests::MOST_OPERATIONS);
+        let operations = u32::try_from(waiting).unwrap_or(u32::MAX).clamp(1, requests::MOST_OPERATIONS);
         let id = self.next_id();
         self.broker.request = Some(id);
         self.actions.push_back(match &self.config.credentials {
@@ -136,12 +161,15 @@ impl Engine {
         self.flights.push(Flight {
             id,
             file: None,
+            along: Vec::new(),
             asked: Asked::Credential,
             part: None,
             part_size: 0,
             credential: None,
             bytes: 0,
             sent: 0,
+            hears: Hears::Nothing,
+            begun: now,
             moved: now,
         });
         self.signing_changed();
@@ -153,14 +181,18 @@ impl Engine {
         if self.refused_by_signer(key) {
             return;
         }
+        let along = self.companions(now, key);
+        let travellers = travellers(key, &along);
+        let uuids = self.uuids(&travellers);
+        let rows = self.rows(&travellers);
         // An opening pace is about to use the whole budget.
         let parallel = most_parts(self.budget()).min(self.pace.opens_to(self.config.pacing, self.budget()));
         let Self { config, files, broker, queue, pace, .. } = self;
         let Some(file) = files.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else { return };
-        let row = Arc::clone(&file.row);
-        let size = file.size;
-        let Some(work) = file.work_mut() else { return };
-        let credential = if work.needs_credential() { broker.spend(now) } else { None };
+        let (row, options, size) = (Arc::clone(&file.row), file.options.clone(), file.size);
+        let options = options.as_deref();
+        let File { phase: Phase::Active(work), remote, .. } = file else { return };
+        let credential = if work.needs_credential() { broker.spend(now, travellers.len()) } else { None };
         let (generation, credential) = match credential {
             Some((credential, generation)) => (Some(generation), Some(credential)),
             None => (None, None),
@@ -168,12 +200,17 @@ impl Engine {
         let asked = work.asks();
         let part_size = pace.part_size(size, parallel);
         let (mut part, mut bytes) = (None, 0);
-        let request: Request = match &mut work.step {
+        let mut request: Request = match &mut work.step {
             Step::Direct => {
-                bytes = size;
-                requests::direct(id, config, &row, credential)
+                bytes = rows.iter().map(|row| row.size).sum();
+                requests::direct(id, config, &rows, options, credential)
             }
-            Step::Start => requests::start(id, config, &row, part_size, credential),
+            Step::Fetch => {
+                let Some(remote) = remote else { return };
+                requests::fetch(id, config, remote, options, credential)
+            }
+            Step::Fetching(fetching) => requests::fetching(id, config, &fetching.token),
+            Step::Start => requests::start(id, config, &row, options, part_size, credential),
             Step::Parts(parts) => {
                 let Some(outgoing) = parts.take(now) else { return };
                 let range = parts.range(outgoing.part);
@@ -183,28 +220,56 @@ impl Engine {
             }
             Step::Complete(uuid) => requests::complete(id, config, *uuid, credential),
             Step::Inspect(uuid, _) => requests::info(id, config, *uuid),
-            Step::Confirm(uuid) => requests::confirm(id, config, *uuid),
+            Step::Confirm(_) => requests::confirm(id, config, &uuids),
         };
         if bytes > 0 && work.turn != Turn::FIRST {
             queue.spend(due);
             work.turn = due;
         }
-        work.hold = None;
-        if part.is_none() {
-            work.request = Some(id);
+        if part.is_some() {
+            work.hold = None;
+        } else {
+            let what =
+                Event::Sent { request: errand(asked), files: u16::try_from(travellers.len()).unwrap_or(u16::MAX) };
+            for key in &travellers {
+                self.takes_off(*key, id);
+                // Looks are many; they are told when something comes of them.
+                if !matches!(asked, Asked::Inspect | Asked::Fetch) {
+                    self.tell(now, *key, what);
+                }
+            }
         }
+        if asked == Asked::Direct {
+            request.hears = self.hears(bytes, request.bearer.as_ref());
+        }
+        let hears = request.hears;
         self.actions.push_back(Action::Send(request));
         self.flights.push(Flight {
             id,
             file: Some(key),
+            along,
             asked,
             part,
             part_size,
             credential: generation,
             bytes,
             sent: 0,
+            hears,
+            begun: now,
             moved: now,
         });
+    }
+
+    /// A file's step is on its way.
+    fn takes_off(&mut self, key: FileKey, id: RequestId) {
+        self.changed(key);
+        if let Some(work) = self.file_mut(key).and_then(File::work_mut) {
+            (work.hold, work.request) = (None, Some(id));
+        }
+    }
+
+    fn rows(&self, files: &[FileKey]) -> Vec<Arc<Row>> {
+        files.iter().filter_map(|key| self.file(*key)).map(|file| Arc::clone(&file.row)).collect()
     }
 
     /// The signer's policy is stricter than the page's: better told now than after the upload.
@@ -240,6 +305,8 @@ impl Engine {
 fn refusal(policy: &UploadPolicy, file: &File, present: u32) -> Option<Refusal> {
     let (Phase::Queued(work) | Phase::Active(work)) = &file.phase else { return None };
     let opens = work.needs_credential() && work.request.is_none();
-    let check = || policy.check(&file.row.name, file.size, &file.row.media_type);
+    // What the service is to fetch has no size yet.
+    let size = if file.remote.is_some() { file.size.max(1) } else { file.size };
+    let check = || policy.check(&file.row.name, size, &file.row.media_type);
     if opens { check().and_then(|()| policy.check_count(present)).err() } else { None }
 }

@@ -123,6 +123,9 @@ impl Engine {
             self.file(**row).is_some_and(|file| matches!(file.phase, Phase::Needs(..)) && file.mismatch(new).is_none())
         };
         let Some(row) = self.needy.iter().find(waits).copied() else { return false };
+        if let Some(file) = self.file_mut(row) {
+            file.options.clone_from(&new.options);
+        }
         self.files.push(None);
         self.actions.push_back(Action::Adopt { file: key, row });
         self.compare(now, row, Came::Added);
@@ -138,6 +141,7 @@ impl Engine {
             self.actions.push_back(Action::Release(row));
             self.changed(row);
         } else {
+            file.options.clone_from(&new.options);
             self.compare(now, row, Came::Chosen);
         }
     }

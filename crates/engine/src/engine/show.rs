@@ -12,8 +12,8 @@ impl Engine {
         let (offline, usable) = (!self.online, self.broker.usable(now));
         for at in 0..self.changes.len() {
             let key = self.changes[at];
-            let flying = self.flights.iter().filter(|flight| flight.file == Some(key));
-            let in_air: u64 = flying.clone().map(|flight| flight.sent).sum();
+            let flying = self.flights.iter().filter(|flight| flight.carries(key));
+            let in_air: u64 = flying.clone().map(|flight| flight.sent_of(key)).sum();
             let all_left = flying.clone().any(|flight| flight.bytes > 0 && flight.sent == flight.bytes);
             let signs = self.config.credentials != CredentialSource::None;
             let Some(file) = self.file_mut(key) else { continue };
@@ -36,7 +36,7 @@ impl Engine {
                 Phase::Removed => (RowState::Removed, 0),
             };
             let sent = sent.min(file.size).max(file.row.sent);
-            if file.row.state != state || file.row.sent != sent {
+            if file.row.state != state || file.row.sent != sent || file.row.size != file.size {
                 let row = file.row_as(state, sent);
                 let old = std::mem::replace(&mut file.row, row);
                 let new = Totals::of(&file.row);

@@ -103,6 +103,7 @@ impl World {
         self.dies_after = None;
         self.rows.clear();
         self.files.clear();
+        self.elsewhere.clear();
         self.released.clear();
         self.stopped.clear();
         self.fingerprints.clear();

@@ -31,8 +31,8 @@ pub use promise::Promise;
 pub use service::{Endpoint, Fault};
 
 use crate::{
-    Action, Answer, Command, Config, CredentialSource, Engine, FileKey, Fingerprint, Input, Journal, Millis, Network,
-    NewFile, Request, RequestId, Row, RowState, ServerRefusal, Which,
+    Action, Answer, Command, Config, CredentialSource, Engine, FileKey, FileOptions, Fingerprint, Hears, Input,
+    Journal, Millis, Network, NewFile, NewUrl, Request, RequestId, Row, RowState, ServerRefusal, Which,
 };
 use link::{Connection, News, Transfer};
 use promise::keep;
@@ -53,8 +53,10 @@ pub struct Sent {
     pub at: Millis,
     /// To where.
     pub endpoint: Endpoint,
-    /// With which file's bytes.
+    /// With which file's bytes; the first one's of a batch.
     pub file: Option<FileKey>,
+    /// With how many files.
+    pub files: usize,
     /// Which part, from 0.
     pub part: Option<usize>,
 }
@@ -105,6 +107,8 @@ pub struct World {
     /// The last of them, while the engine is at it.
     fresh: Option<(FileUuid, usize)>,
     files: BTreeMap<FileKey, OnDisk>,
+    /// Files that the service fetches.
+    elsewhere: BTreeSet<FileKey>,
     /// Keys of added files whose rows have others.
     adopted: BTreeMap<FileKey, FileKey>,
     /// Connections that are kept alive, by what they lead to.
@@ -178,6 +182,7 @@ impl World {
             acknowledged: BTreeSet::new(),
             fresh: None,
             files: BTreeMap::new(),
+            elsewhere: BTreeSet::new(),
             adopted: BTreeMap::new(),
             kept: BTreeMap::new(),
             wasted: 0,
@@ -215,12 +220,18 @@ impl World {
 
     /// Adds files of these sizes; gives their keys.
     pub fn add(&mut self, sizes: &[u64]) -> Vec<FileKey> {
+        self.add_with(sizes, None)
+    }
+
+    /// Adds files of these sizes, of which the same is said; gives their keys.
+    pub fn add_with(&mut self, sizes: &[u64], options: Option<&Arc<FileOptions>>) -> Vec<FileKey> {
         let file = |(at, size): (usize, &u64)| OnDisk {
             facts: NewFile {
                 name: format!("file {at} of {size}"),
                 size: *size,
                 media_type: "image/png".into(),
                 modified: 1,
+                options: options.cloned(),
             },
             content: 0,
         };
@@ -267,6 +278,22 @@ impl World {
     /// Lists in the journal.
     pub fn journals(&self) -> usize {
         self.lists.len()
+    }
+
+    /// A person chooses another file, of this size, for a row.
+    pub fn replace(&mut self, row: FileKey, size: u64) {
+        let file = NewFile { name: format!("file {size}"), size, ..NewFile::default() };
+        self.files.insert(self.engine.next_key(), OnDisk { facts: file.clone(), content: 0 });
+        self.input(Input::Replaced { row, file });
+    }
+
+    /// Adds a file of this size that the service is to fetch.
+    pub fn add_url(&mut self, url: &str, source: Result<u64, &'static str>) -> FileKey {
+        let key = self.engine.next_key();
+        self.service.sources.insert(url.to_owned(), source);
+        self.elsewhere.insert(key);
+        self.input(Input::UrlsAdded(vec![NewUrl { url: url.to_owned(), ..NewUrl::default() }]));
+        key
     }
 
     /// A person asks for something.
@@ -332,7 +359,7 @@ impl World {
 
     /// Requests in flight with a file's bytes.
     pub fn in_flight_of(&self, key: FileKey) -> usize {
-        self.flights.values().filter(|flight| flight.wanted.file == Some(key)).count()
+        self.flights.values().filter(|flight| service::files_of(&flight.request).contains(&key)).count()
     }
 
     /// How many requests reached an endpoint.
@@ -431,7 +458,8 @@ impl World {
             let kept = self.service.kept(*uuid);
             let whole = kept.is_some_and(|kept| kept.size == row.size);
             keep(Promise::TrueSuccess, whole, || format!("{kept:?} is stored of {row:?}"));
-            let same = kept.is_some_and(|kept| kept.contents.iter().eq([&self.files[&row.key].content]));
+            let same = self.elsewhere.contains(&row.key)
+                || kept.is_some_and(|kept| kept.contents.iter().eq([&self.files[&row.key].content]));
             keep(Promise::TrueSuccess, same, || format!("{kept:?} is a mixture, or not {row:?}"));
         }
     }
@@ -439,18 +467,17 @@ impl World {
     fn send(&mut self, request: Request) {
         let wanted = service::wanted(&request, |key| self.files[&key].facts.size);
         let Wanted { endpoint, file, bytes, upload } = wanted;
-        if let Some(file) = file {
-            assert!(!self.released.contains(&file), "bytes of a released file are wanted");
-            keep(Promise::StopsAtOnce, !self.stopped.contains(&file), || {
-                format!("{file:?} sends after it was stopped")
-            });
+        let files = service::files_of(&request);
+        for file in &files {
+            assert!(!self.released.contains(file), "bytes of a released file are wanted");
+            keep(Promise::StopsAtOnce, !self.stopped.contains(file), || format!("{file:?} sends after it was stopped"));
         }
         if let Some((uuid, part)) = upload {
             let again = self.acknowledged.contains(&(uuid, part));
             let promise = if self.kills == 0 { Promise::PartsOnce } else { Promise::Journal };
             keep(promise, !again, || format!("part {part} of {uuid} was stored, and is sent again"));
         }
-        self.sent.push(Sent { at: self.now, endpoint, file, part: upload.map(|upload| upload.1) });
+        self.sent.push(Sent { at: self.now, endpoint, file, files: files.len(), part: upload.map(|upload| upload.1) });
         let kept = self.kept.get_mut(&wanted.host()).and_then(Vec::pop);
         let mut transfer = Transfer::new(&self.link, self.now, bytes, request.id.0, kept);
         let same = |flight: &&Flight| flight.wanted.host() == wanted.host() && !flight.turned_away;
@@ -483,8 +510,9 @@ impl World {
             // Of what happens at the same time, an arrival comes first.
             for (id, flight) in &mut self.flights {
                 if let Some(news) = flight.transfer.news(&self.link, to, windows) {
-                    let id = *id;
+                    let (id, hears) = (*id, flight.request.hears);
                     match news {
+                        News::Left(_) if hears == Hears::Nothing => {}
                         News::Left(sent) => self.input(Input::Progressed { request: id, sent }),
                         News::Arrived => self.arrive(id),
                     }
@@ -532,7 +560,8 @@ impl World {
     fn arrive(&mut self, id: RequestId) {
         let Some(flight) = self.flights.get_mut(&id) else { return };
         let wanted = flight.wanted;
-        if wanted.bytes > 0 && self.link.bytes_per_second.is_none() && !flight.turned_away {
+        let hears = flight.request.hears == Hears::Bytes;
+        if hears && wanted.bytes > 0 && self.link.bytes_per_second.is_none() && !flight.turned_away {
             self.input(Input::Progressed { request: id, sent: wanted.bytes / 2 });
             self.input(Input::Progressed { request: id, sent: wanted.bytes });
         }

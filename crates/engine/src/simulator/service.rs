@@ -1,13 +1,13 @@
 //! A model of the Upload API and of the signer, and what goes wrong with them.
 
 use super::{Host, OnDisk, refusal};
-use crate::{Answer, Body, FileKey, FormValue, Millis, Request};
+use crate::{Answer, Body, FileKey, FormField, FormValue, Millis, Request};
 use std::collections::{BTreeMap, BTreeSet};
 use updock_types::{
-    FileUuid, PublicKey,
-    fields::FileFacts,
+    FileUuid, GroupId, PublicKey,
+    fields::{Fetch, FileFacts, Grouped},
     policy::UploadPolicy,
-    signer::{Confirmed, Credential, IssuedCredential},
+    signer::{ConfirmRequest, Confirmed, Credential, IssuedCredential},
     upload::{MultipartStarted, limits},
 };
 
@@ -24,6 +24,12 @@ pub enum Endpoint {
     Complete,
     /// `GET /info/`.
     Info,
+    /// `POST /group/`.
+    Group,
+    /// `POST /from_url/`.
+    Fetch,
+    /// `GET /from_url/status/`.
+    Fetching,
     /// The signer's credential.
     Credential,
     /// The signer's confirmation.
@@ -51,6 +57,12 @@ pub enum Fault {
     Truncated,
     /// The file cannot be read any more.
     Unreadable,
+    /// A file is not fetched yet, and nothing moves.
+    StillWaiting,
+    /// Done, but of the last of several files fewer bytes are kept than were sent.
+    TruncatedLast,
+    /// Done, but the answer does not name the last of several files.
+    ForgottenLast,
 }
 
 struct Upload {
@@ -82,6 +94,18 @@ pub struct Service {
     pub signer_policy: UploadPolicy,
     /// How many requests a host, the API's or storage's, serves at a time; it refuses more at once, with 503. `None`: any.
     pub at_once: Option<usize>,
+    /// A request with a file of this size is refused as a whole, and a confirmation of it alone.
+    pub forbidden: Option<u64>,
+    /// Bytes behind each address; none: there is nothing, and the service says so with this code.
+    pub sources: BTreeMap<String, Result<u64, &'static str>>,
+    /// By token: bytes, and how often it was looked at.
+    jobs: BTreeMap<String, (Result<u64, &'static str>, u64)>,
+    /// The groups that were made, with their files.
+    pub groups: Vec<Vec<FileUuid>>,
+    /// Tags that came with a direct upload, by file.
+    pub tags: BTreeMap<FileUuid, String>,
+    /// Files that each credential was used for.
+    spent: BTreeMap<u32, u32>,
     pub(super) faults: Vec<(Endpoint, usize, Fault)>,
     seen: BTreeMap<Endpoint, usize>,
     uploads: BTreeMap<FileUuid, Upload>,
@@ -97,6 +121,12 @@ impl Default for Service {
             token_operations: None,
             signer_policy: UploadPolicy::default(),
             at_once: None,
+            forbidden: None,
+            sources: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            groups: Vec::new(),
+            tags: BTreeMap::new(),
+            spent: BTreeMap::new(),
             faults: Vec::new(),
             seen: BTreeMap::new(),
             uploads: BTreeMap::new(),
@@ -125,6 +155,11 @@ impl Service {
         self.stored.get(&file)
     }
 
+    /// How many files are there.
+    pub fn files(&self) -> usize {
+        self.stored.len()
+    }
+
     pub(super) fn times(&self, endpoint: Endpoint) -> usize {
         self.seen.get(&endpoint).copied().unwrap_or(0)
     }
@@ -144,6 +179,16 @@ impl Service {
         Some(match fault.map(|fault| fault.2) {
             None => self.serve(now, request, file_of, Keeping::All),
             Some(Fault::Truncated) => self.serve(now, request, file_of, Keeping::Half),
+            Some(Fault::StillWaiting) => Answer::Fetch(Fetch::Going { done: 0, total: None }),
+            Some(Fault::TruncatedLast) => self.serve(now, request, file_of, Keeping::HalfOfLast),
+            Some(Fault::ForgottenLast) => match self.serve(now, request, file_of, Keeping::All) {
+                Answer::Each(mut each) => {
+                    each.pop();
+                    each.push(Answer::Nonsense);
+                    Answer::Each(each)
+                }
+                _ => Answer::Nonsense,
+            },
             Some(Fault::Status(status)) => refusal(status, "", None),
             Some(Fault::Throttled(seconds)) => {
                 refusal(429, "RequestThrottledError", Some(Millis::from_seconds(seconds)))
@@ -174,6 +219,23 @@ impl Service {
         }))
     }
 
+    /// A credential pays for every file that it opens; it is not to be overdrawn.
+    fn charge(&mut self, request: &Request) -> Option<Answer> {
+        let files = match endpoint(request) {
+            Endpoint::Base => files_of(request).len(),
+            Endpoint::Start | Endpoint::Fetch => 1,
+            _ => return None,
+        };
+        let token: u32 = request.bearer.as_ref()?.0.split(':').next()?.parse().ok()?;
+        let spent = self.spent.entry(token).or_default();
+        let all = *spent + u32::try_from(files).unwrap_or(u32::MAX);
+        if self.token_operations.is_some_and(|most| all > most) {
+            return Some(refusal(403, "OperationsLimitExceededError", None));
+        }
+        *spent = all;
+        None
+    }
+
     fn uuid(&mut self) -> FileUuid {
         self.next_uuid += 1;
         let mut bytes = [0; 16];
@@ -189,19 +251,37 @@ impl Service {
         keeping: Keeping,
     ) -> Answer {
         let refuse = |status, code| refusal(status, code, None);
-        let content = super::service::file_of(request).map_or(0, |key| file_of(key).content);
+        let content = files_of(request).first().map_or(0, |key| file_of(*key).content);
         let size_of = |key| file_of(key).facts.size;
         let keep = |size: u64| match keeping {
-            Keeping::All => size,
+            Keeping::All | Keeping::HalfOfLast => size,
             Keeping::Half => size / 2,
         };
+        if let Some(refusal) = self.charge(request) {
+            return refusal;
+        }
         match endpoint(request) {
             Endpoint::Credential => self.issue(now),
             Endpoint::Base => {
-                let uuid = self.uuid();
-                let size = keep(request.body.file_bytes(size_of));
-                self.stored.insert(uuid, Stored { size, contents: BTreeSet::from([content]) });
-                Answer::Uploaded(uuid)
+                let files = files_of(request);
+                if files.iter().any(|file| Some(size_of(*file)) == self.forbidden) {
+                    return refuse(400, "FileTypeForbiddenError");
+                }
+                let mut uuids = Vec::new();
+                for (at, file) in files.iter().enumerate() {
+                    let uuid = self.uuid();
+                    let size = size_of(*file);
+                    if let Some(tags) = optional(request, "tags") {
+                        self.tags.insert(uuid, tags);
+                    }
+                    let last = at > 0 && at == files.len() - 1;
+                    let cut = last && keeping == Keeping::HalfOfLast;
+                    let size = if cut { size / 2 } else { keep(size) };
+                    let contents = BTreeSet::from([file_of(*file).content]);
+                    self.stored.insert(uuid, Stored { size, contents });
+                    uuids.push(Answer::Uploaded(uuid));
+                }
+                one_or_each(uuids)
             }
             Endpoint::Start => {
                 let (size, part_size): (u64, u64) = (number(request, "size"), number(request, "part_size"));
@@ -251,22 +331,75 @@ impl Service {
                     None => refuse(404, "FileNotFoundError"),
                 }
             }
+            Endpoint::Group => {
+                let Body::Form(fields) = &request.body else { panic!("no form") };
+                let members = fields.iter().filter(|field| field.name.starts_with("files["));
+                let uuid = |field: &FormField| match &field.value {
+                    FormValue::Text(text) => FileUuid::parse(text).expect("a request of the engine's"),
+                    FormValue::Secret(_) | FormValue::File { .. } => panic!("no text"),
+                };
+                let members: Vec<FileUuid> = members.map(uuid).collect();
+                let files = members.iter().map(|uuid| match facts(*uuid, self.stored[uuid].size) {
+                    Answer::Facts(facts) => facts,
+                    _ => unreachable!(),
+                });
+                let files = files.collect();
+                let count = u16::try_from(members.len()).expect("a thousand at most");
+                let id = GroupId::new(self.uuid(), count).expect("a thousand at most");
+                self.groups.push(members);
+                Answer::Grouped(Grouped { id, cdn_url: "http://cdn/".to_owned(), files })
+            }
+            Endpoint::Fetch => {
+                let source = self.sources.get(&field(request, "source_url")).copied();
+                let token = self.uuid().to_string();
+                self.jobs.insert(token.clone(), (source.unwrap_or(Err("DownloadFileHTTPClientError")), 0));
+                Answer::Fetch(Fetch::Taken(token))
+            }
+            Endpoint::Fetching => {
+                let token = request.url.rsplit('=').next().expect("a request of the engine's").to_owned();
+                let Some((source, looks)) = self.jobs.get_mut(&token) else { return Answer::Fetch(Fetch::Unknown) };
+                *looks += 1;
+                Answer::Fetch(match (*source, *looks) {
+                    (_, 1) => Fetch::Going { done: 0, total: None },
+                    (Ok(size), looks @ 2..5) => Fetch::Going { done: size * (looks - 1) / 4, total: Some(size) },
+                    (Ok(size), _) => {
+                        let uuid = self.uuid();
+                        self.stored.insert(uuid, Stored { size, contents: BTreeSet::from([0]) });
+                        let Answer::Facts(facts) = facts(uuid, size) else { unreachable!() };
+                        Fetch::There(facts)
+                    }
+                    (Err(code), _) => Fetch::Failed { code: code.to_owned(), detail: "A sentence.".to_owned() },
+                })
+            }
             Endpoint::Confirm => {
                 let Body::Json(body) = &request.body else { panic!("no JSON") };
-                let uuid = FileUuid::parse(body.split('"').nth(3).expect("a request of the engine's"))
-                    .expect("a request of the engine's");
-                let size = self.stored[&uuid].size;
-                Answer::Confirmed(Confirmed { uuid, size, mime_type: "image/png".into(), stored: true, receipt: None })
+                let uuids = body.split('"').filter_map(|text| FileUuid::parse(text).ok());
+                let confirmed = uuids.map(|uuid| match self.stored[&uuid].size {
+                    size if Some(size) == self.forbidden => refuse(422, "urn:updock:problem:policy-violation"),
+                    size => {
+                        let mime_type = "image/png".into();
+                        Answer::Confirmed(Confirmed { uuid, size, mime_type, stored: true, receipt: None })
+                    }
+                });
+                let confirmed: Vec<_> = confirmed.collect();
+                assert!(confirmed.len() <= ConfirmRequest::MOST, "too many at once");
+                one_or_each(confirmed)
             }
         }
     }
 }
 
 /// How much of a file is kept.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Keeping {
     All,
     Half,
+    /// Of the last of several files.
+    HalfOfLast,
+}
+
+fn one_or_each(mut answers: Vec<Answer>) -> Answer {
+    if answers.len() == 1 { answers.remove(0) } else { Answer::Each(answers) }
 }
 
 fn facts(uuid: FileUuid, size: u64) -> Answer {
@@ -280,6 +413,9 @@ pub(super) fn endpoint(request: &Request) -> Endpoint {
         "upload/multipart/start/" => Endpoint::Start,
         "upload/multipart/complete/" => Endpoint::Complete,
         "upload/info/" => Endpoint::Info,
+        "upload/group/" => Endpoint::Group,
+        "upload/from_url/" => Endpoint::Fetch,
+        "upload/from_url/status/" => Endpoint::Fetching,
         "signer/credential" => Endpoint::Credential,
         "signer/confirm" => Endpoint::Confirm,
         path if path.starts_with("storage/") => {
@@ -311,7 +447,7 @@ impl Wanted {
 pub(super) fn wanted(request: &Request, size_of: impl Fn(FileKey) -> u64) -> Wanted {
     Wanted {
         endpoint: endpoint(request),
-        file: file_of(request),
+        file: files_of(request).first().copied(),
         bytes: request.body.file_bytes(size_of),
         upload: upload_of(request).zip(part_of(request)),
     }
@@ -327,22 +463,29 @@ pub(super) fn part_of(request: &Request) -> Option<usize> {
     request.url.strip_prefix("http://storage/")?.split('/').nth(1)?.parse().ok()
 }
 
-/// With which file's bytes.
-pub(super) fn file_of(request: &Request) -> Option<FileKey> {
+/// With which files' bytes.
+pub(super) fn files_of(request: &Request) -> Vec<FileKey> {
     match &request.body {
-        Body::Bytes { file, .. } => Some(*file),
-        Body::Form(fields) => fields.iter().find_map(|field| match field.value {
-            FormValue::File { file, .. } => Some(file),
-            FormValue::Text(_) | FormValue::Secret(_) => None,
-        }),
-        Body::Empty | Body::Json(_) => None,
+        Body::Bytes { file, .. } => vec![*file],
+        Body::Form(fields) => fields
+            .iter()
+            .filter_map(|field| match field.value {
+                FormValue::File { file, .. } => Some(file),
+                FormValue::Text(_) | FormValue::Secret(_) => None,
+            })
+            .collect(),
+        Body::Empty | Body::Json(_) => Vec::new(),
     }
 }
 
 fn field(request: &Request, name: &str) -> String {
+    optional(request, name).unwrap_or_else(|| panic!("no field {name}"))
+}
+
+fn optional(request: &Request, name: &str) -> Option<String> {
     let Body::Form(fields) = &request.body else { panic!("no form") };
-    match &fields.iter().find(|field| field.name == name).unwrap_or_else(|| panic!("no field {name}")).value {
-        FormValue::Text(text) => text.clone(),
+    match &fields.iter().find(|field| field.name == name)?.value {
+        FormValue::Text(text) => Some(text.clone()),
         FormValue::Secret(_) | FormValue::File { .. } => panic!("no text"),
     }
 }

@@ -97,7 +97,7 @@ fn files() -> impl Strategy<Value = NewFile> {
     let name = prop_oneof![3 => "[ab]", 1 => "(?s).{0,6}"];
     let media_type = prop::sample::select(vec!["", "image/png", "a\nb"]);
     (name, prop::sample::select(SIZES.to_vec()), media_type, 0u64..2).prop_map(|(name, size, media_type, modified)| {
-        NewFile { name, size, media_type: media_type.to_owned(), modified }
+        NewFile { name, size, media_type: media_type.to_owned(), modified, options: None }
     })
 }
 
@@ -320,6 +320,8 @@ impl Driver {
                 policy: UploadPolicy::default(),
             })),
             Some(Expect::Uploaded(_)) => Answer::Uploaded(self.uuid()),
+            Some(Expect::Each(each)) => Answer::Each(each.iter().map(|_| Answer::Uploaded(self.uuid())).collect()),
+            Some(Expect::ConfirmedAt(_) | Expect::Group | Expect::Fetch) => Answer::Nonsense,
             Some(Expect::PartStored) => Answer::PartStored,
             Some(Expect::Started) => {
                 let field = |name: &str| -> u64 {

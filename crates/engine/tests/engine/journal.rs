@@ -294,7 +294,7 @@ fn an_upload_that_failed_for_a_while_can_still_be_gone_on_with_after_a_reload() 
 fn two_files_alike_take_one_row_each() {
     let mut world = World::new(|_| {});
     let file = OnDisk {
-        facts: NewFile { name: "film".into(), size: 30 * MIB, media_type: String::new(), modified: 1 },
+        facts: NewFile { name: "film".into(), size: 30 * MIB, media_type: String::new(), modified: 1, options: None },
         content: 1,
     };
     world.add_files(vec![file.clone(), file]);

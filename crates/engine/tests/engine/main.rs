@@ -1,12 +1,17 @@
 //! The engine, tested in virtual time through its public interface.
 #![forbid(unsafe_code)]
 
+mod batches;
 mod behaviour;
+mod fetches;
 mod inputs;
 mod journal;
 mod links;
+mod lists;
 mod order;
 mod promises;
+mod signing;
+mod stories;
 
 use updock_engine::Which;
 

@@ -5,11 +5,11 @@
 use crate::MIB;
 use proptest::prelude::*;
 use updock_engine::simulator::{Damage, Endpoint, Fault, Fingerprinting, Journaling, Kill, Link, Then, World};
-use updock_engine::{Command, FileKey, Millis, Network, Row, RowState, Which};
+use updock_engine::{Command, Config, FileKey, Millis, Network, Row, RowState, WhenDone, Which};
 
 fn endpoints() -> impl Strategy<Value = Endpoint> {
-    use Endpoint::{Base, Complete, Confirm, Credential, Info, Part, Start};
-    prop::sample::select(vec![Base, Start, Part, Complete, Info, Credential, Confirm])
+    use Endpoint::{Base, Complete, Confirm, Credential, Fetch, Fetching, Group, Info, Part, Start};
+    prop::sample::select(vec![Base, Start, Part, Complete, Info, Fetch, Fetching, Group, Credential, Confirm])
 }
 
 /// Faults that pass.
@@ -30,6 +30,8 @@ fn any_fault() -> impl Strategy<Value = Fault> {
     prop_oneof![
         4 => passing(),
         1 => Just(Fault::Truncated),
+        1 => Just(Fault::TruncatedLast),
+        1 => Just(Fault::ForgottenLast),
         1 => Just(Fault::Unreadable),
         1 => Just(Fault::Status(403)),
         1 => Just(Fault::Status(404)),
@@ -46,6 +48,8 @@ enum Event {
     Command(u8, u32),
     Network(bool),
     Add(u64),
+    AddMany(u8, u64),
+    AddUrl(Option<u64>),
     Sleep(u32),
     /// The wall clock jumps, by so many minutes.
     Clock(i32),
@@ -92,6 +96,8 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         3 => (0u8..7, 0u32..8).prop_map(|(command, key)| Event::Command(command, key)),
         1 => any::<bool>().prop_map(Event::Network),
         2 => prop::sample::select(vec![0, 1, 1000, 26 * MIB, 41 * MIB]).prop_map(Event::Add),
+        2 => (2u8..60, prop::sample::select(vec![1, 1000, 65_536, 300_000])).prop_map(|(count, size)| Event::AddMany(count, size)),
+        1 => prop::option::of(1u64..1_000_000).prop_map(Event::AddUrl),
         1 => (1u32..1_000_000).prop_map(Event::Sleep),
         1 => (80_000_000u32..100_000_000).prop_map(Event::Sleep),
         1 => (-3_000i32..3_000).prop_map(Event::Clock),
@@ -115,7 +121,13 @@ fn links() -> impl Strategy<Value = Link> {
 }
 
 fn world(signed: bool, link: Link) -> World {
-    let mut world = if signed { World::signed(|_| {}) } else { World::new(|_| {}) };
+    // A link with an odd delay belongs to a page that wants a group.
+    let wants = |config: &mut Config| {
+        if link.latency.0 % 2 == 1 {
+            config.when_done = WhenDone::Group;
+        }
+    };
+    let mut world = if signed { World::signed(wants) } else { World::new(wants) };
     world.link = link;
     world
 }
@@ -171,6 +183,13 @@ fn play(mut world: World, faults: &[(Endpoint, usize, Fault)], events: &[Event])
                     world.step();
                 }
                 world.kill(*kill);
+            }
+            Event::AddMany(count, size) => {
+                // Each of another size, so that one's answer cannot pass for another's.
+                world.add(&(0..u64::from(*count)).map(|at| size + at).collect::<Vec<_>>());
+            }
+            Event::AddUrl(size) => {
+                world.add_url("http://source/film.mp4", size.ok_or("DownloadFileHTTPServerError"));
             }
             Event::Sleep(time) => world.sleep(Millis(u64::from(*time))),
             Event::Network(online) => world.network(if *online { Network::Online } else { Network::Offline }),

@@ -1,0 +1,81 @@
+//! Files that the service fetches from an address.
+
+use updock_engine::simulator::{Endpoint, Fault, World};
+use updock_engine::{Command, Failure, Millis, RowState, Which};
+
+const FILM: &str = "https://example.com/films/film.mp4?x=1";
+
+#[test]
+fn a_file_is_fetched_and_is_a_row_like_any_other() {
+    for signed in [false, true] {
+        let mut world = if signed { World::signed(|_| {}) } else { World::new(|_| {}) };
+        let key = world.add_url(FILM, Ok(1_000_000));
+        assert_eq!(&*world.rows[&key].name, "film.mp4");
+        world.run_until(|world| world.rows[&key].sent > 0);
+        let row = &world.rows[&key];
+        assert_eq!((row.sent, row.size, &row.state), (250_000, 1_000_000, &RowState::Uploading));
+        world.run();
+        let row = &world.rows[&key];
+        assert!(matches!(row.state, RowState::Done { confirmed, .. } if confirmed == signed), "{row:?}");
+        assert_eq!((row.sent, row.size, &*row.media_type), (1_000_000, 1_000_000, "image/png"));
+        assert_eq!(world.engine.totals().bytes, 1_000_000);
+    }
+}
+
+#[test]
+fn looks_grow_apart_while_nothing_moves_and_end() {
+    let mut world = World::new(|_| {}).always(Endpoint::Fetching, Fault::StillWaiting);
+    let key = world.add_url(FILM, Ok(1));
+    world.run();
+    assert_eq!(world.state(key), &RowState::Failed(Failure::NotReady));
+    assert!(world.times(Endpoint::Fetching) < 70);
+    assert!(world.now < Millis::from_seconds(400), "{:?}", world.now);
+}
+
+#[test]
+fn what_the_source_refuses_is_told_at_once_and_what_may_pass_is_tried_again() {
+    for (code, asked) in [("DownloadFileHTTPClientError", 1), ("DownloadFileHTTPServerError", 4)] {
+        let mut world = World::new(|_| {});
+        let key = world.add_url(FILM, Err(code));
+        world.run();
+        let expected = Failure::NotFetched { code: code.into(), detail: "A sentence.".into() };
+        assert_eq!(world.state(key), &RowState::Failed(expected));
+        assert_eq!(world.times(Endpoint::Fetch), asked, "{code}");
+    }
+}
+
+#[test]
+fn an_address_that_the_service_refuses_fails_with_its_code() {
+    let mut world = World::new(|_| {}).always(Endpoint::Fetch, Fault::Code(400, "URLHostPrivateIPForbiddenError"));
+    let key = world.add_url("http://192.168.1.10/1.jpg", Ok(1));
+    world.run();
+    let RowState::Failed(Failure::Refused { code, .. }) = world.state(key) else { panic!("{:?}", world.state(key)) };
+    assert_eq!(&**code, "URLHostPrivateIPForbiddenError");
+}
+
+#[test]
+fn faults_on_the_way_are_survived() {
+    for endpoint in [Endpoint::Fetch, Endpoint::Fetching] {
+        for fault in [Fault::Status(503), Fault::Reset, Fault::Silence, Fault::Html, Fault::Throttled(2)] {
+            let mut world = World::signed(|_| {}).fault(endpoint, 1, fault);
+            let key = world.add_url(FILM, Ok(5_000));
+            world.run();
+            assert!(matches!(world.state(key), RowState::Done { .. }), "{endpoint:?} {fault:?}");
+        }
+    }
+}
+
+#[test]
+fn a_cancelled_fetch_is_not_asked_after_and_can_be_retried() {
+    let mut world = World::new(|_| {});
+    let key = world.add_url(FILM, Ok(5_000));
+    world.run_until(|world| world.times(Endpoint::Fetching) == 2);
+    world.command(Command::Cancel(Which::One(key)));
+    let asked = world.sent.len();
+    world.run();
+    assert_eq!((world.sent.len(), world.state(key)), (asked, &RowState::Failed(Failure::Cancelled)));
+    world.command(Command::Retry(Which::One(key)));
+    world.run();
+    assert!(matches!(world.state(key), RowState::Done { .. }));
+    assert_eq!(world.times(Endpoint::Fetch), 1, "the service was at it all the while");
+}
