@@ -5,7 +5,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex, OnceLock,
-        atomic::{AtomicU16, AtomicU64, Ordering},
+        atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering},
     },
     time::Instant,
 };
@@ -57,6 +57,8 @@ pub struct RequestRecord {
     pub duration_ms: Option<u64>,
     /// Did the connection end before an answer?
     pub aborted: bool,
+    /// Requests that were under way when this one came, itself included.
+    pub at_once: u32,
 }
 
 /// A request under way or over.
@@ -105,11 +107,12 @@ impl Entry {
 }
 
 /// Ends its entry when it goes: also a request that was cut off is over then.
-pub(crate) struct Following(pub(crate) Arc<Entry>);
+pub(crate) struct Following(pub(crate) Arc<Entry>, Arc<AtomicU32>);
 
 impl Drop for Following {
     fn drop(&mut self) {
         self.0.end();
+        self.1.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -118,6 +121,7 @@ impl Drop for Following {
 pub(crate) struct Journal {
     entries: Mutex<VecDeque<Arc<Entry>>>,
     next: AtomicU64,
+    under_way: Arc<AtomicU32>,
 }
 
 impl Journal {
@@ -139,6 +143,7 @@ impl Journal {
             fault: None,
             duration_ms: None,
             aborted: false,
+            at_once: self.under_way.fetch_add(1, Ordering::Relaxed) + 1,
         };
         let entry = Arc::new(Entry {
             record,
@@ -153,7 +158,7 @@ impl Journal {
             entries.pop_front();
         }
         entries.push_back(entry.clone());
-        Following(entry)
+        Following(entry, Arc::clone(&self.under_way))
     }
 
     /// All that are remembered, oldest first.

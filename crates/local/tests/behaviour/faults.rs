@@ -150,6 +150,18 @@ async fn what_arrived_is_told_without_secrets() {
 }
 
 #[tokio::test]
+async fn each_request_is_told_with_how_many_were_under_way() {
+    let service = service().await;
+    set(&service, json!([{"effect": {"delay_ms": 200}}])).await;
+    let send = || service.form("/base/", one_file());
+    tokio::join!(send(), send(), send());
+    send().await;
+    let requests = service.get("/_local/requests").await.json();
+    let told: Vec<_> = requests.as_array().unwrap().iter().map(|request| request["at_once"].clone()).collect();
+    assert_eq!(told, [json!(1), json!(2), json!(3), json!(1)]);
+}
+
+#[tokio::test]
 async fn a_reset_forgets_everything() {
     let service = service().await;
     let uuid = service.upload("a.txt", "text/plain", b"hello").await;
