@@ -37,7 +37,8 @@ pub enum Input {
     },
     /// The browser's or system's opinion of the network.
     Network(Network),
-    /// The most requests that may be in flight from now on; for a driver that shares a budget among engines.
+    /// The most requests that may be in flight from now on, besides what the settings say; for a driver that shares a
+    /// budget among engines. With 0 everything waits for more; what is in flight goes on.
     Budget(u8),
     /// From now on these settings hold; what is in flight goes on as it is.
     Configured(Box<Config>),

@@ -57,6 +57,8 @@ pub struct Engine {
     signer_policy: Option<UploadPolicy>,
     chance: Chance,
     online: bool,
+    /// What it was given of a budget that it shares with others.
+    share: u8,
     now: Millis,
     files: Vec<Option<Box<File>>>,
     order: Vec<FileKey>,
@@ -120,6 +122,7 @@ impl Engine {
             signer_policy: None,
             chance: Chance::new(seed),
             online: true,
+            share: u8::MAX,
             now: Millis(0),
             files: Vec::new(),
             order: Vec::new(),
@@ -160,7 +163,7 @@ impl Engine {
             Input::Progressed { request, sent } => self.progressed(now, request, sent),
             Input::Answered { request, answer } => self.answered(now, request, &answer),
             Input::Network(network) => self.network(now, network),
-            Input::Budget(budget) => self.config.budget = budget.max(1),
+            Input::Budget(budget) => self.share = budget,
             Input::Configured(config) => self.configure(*config),
             Input::Recovered(found) => self.recover(found),
             Input::Fingerprinted { file, fingerprint } => self.fingerprinted(file, fingerprint),
@@ -217,6 +220,12 @@ impl Engine {
     pub fn snapshot(&self) -> Snapshot {
         let rows = self.order.iter().filter_map(|key| self.file(*key).map(|file| Arc::clone(&file.row))).collect();
         Snapshot { rows, totals: self.totals() }
+    }
+
+    /// Is a file under way, or does one wait for its turn? Only then does it want a share of a budget.
+    pub fn is_busy(&self) -> bool {
+        let queued = |key: &FileKey| self.file(*key).is_some_and(|file| matches!(file.phase, Phase::Queued(_)));
+        !self.active.is_empty() || !self.flights.is_empty() || self.queue.iter().any(queued)
     }
 
     /// Requests in flight; never more than the budget.

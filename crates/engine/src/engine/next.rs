@@ -61,7 +61,7 @@ impl Engine {
     }
 
     pub(super) fn budget(&self) -> usize {
-        usize::from(self.config.budget.max(1))
+        usize::from(self.config.budget.max(1).min(self.share))
     }
 
     /// Most requests in flight now.

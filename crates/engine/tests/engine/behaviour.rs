@@ -414,3 +414,26 @@ fn the_signers_policy_is_held_too_before_a_file_is_sent() {
     assert_eq!(world.state(keys[3]), &RowState::Rejected(Refusal::TooMany { limit: 2 }));
     assert_eq!((done(&world), world.times(Endpoint::Base)), (2, 2));
 }
+
+#[test]
+fn without_a_share_of_the_budget_everything_waits_and_then_goes_on() {
+    let mut world = World::new(|_| {});
+    world.input(Input::Budget(0));
+    let keys = world.add(&[3, 60 * MIB]);
+    world.run();
+    assert_eq!((world.sent.len(), world.state(keys[0])), (0, &RowState::Queued));
+    world.input(Input::Budget(2));
+    world.run();
+    assert_eq!(done(&world), 2);
+}
+
+#[test]
+fn a_share_outlives_new_settings() {
+    let mut config = None;
+    let mut world = World::new(|settings| config = Some(settings.clone()));
+    world.input(Input::Budget(0));
+    world.input(Input::Configured(Box::new(config.unwrap())));
+    world.add(&[3]);
+    world.run();
+    assert!(world.sent.is_empty());
+}
