@@ -35,6 +35,21 @@ export const service = {
     return createHash('sha256').update(Buffer.from(await answer.arrayBuffer())).digest('hex');
   },
 
+  /** From now on these go wrong, and nothing else. */
+  async faults(...faults: object[]): Promise<void> {
+    const answer = await fetch(`${this.url}/_local/faults`, { method: 'PUT', body: JSON.stringify(faults) });
+    expect(answer.status, await answer.text()).toBe(200);
+  },
+
+  /** What has arrived since `forget`, oldest first. */
+  async requests(): Promise<Arrived[]> {
+    return (await (await fetch(`${this.url}/_local/requests`)).json()) as Arrived[];
+  },
+
+  async forget(): Promise<void> {
+    await fetch(`${this.url}/_local/requests`, { method: 'DELETE' });
+  },
+
   /** Takes the stand-in away as a power cut would. */
   async kill(): Promise<void> {
     await fetch(`${env('UPDOCK_CONTROL')}/local/kill`, { method: 'POST' });
@@ -45,6 +60,19 @@ export const service = {
     expect(answer.status, await answer.text()).toBe(204);
   },
 };
+
+/** A request as the stand-in tells of it. */
+export interface Arrived {
+  method: string;
+  path: string;
+  operation: string | null;
+  part: number | null;
+  status: number | null;
+  received: number;
+  aborted: boolean;
+  /** How many were under way then, itself included. */
+  at_once: number;
+}
 
 /** A JWT for uploads as the service takes it, for tests that need one that is no good any more. */
 export function uploadToken(claims: Record<string, unknown>): string {

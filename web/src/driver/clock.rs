@@ -12,7 +12,7 @@ extern "C" {
     fn frame(told: &JsValue) -> JsValue;
 }
 
-/// Milliseconds since the page began; never runs backwards.
+/// Milliseconds since the page began, time asleep included; never runs backwards.
 #[inline(never)]
 pub fn now() -> Millis {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a page lives less than 2^53 ms")]
@@ -23,7 +23,7 @@ pub fn now() -> Millis {
 pub struct Timer(Port);
 
 impl Timer {
-    /// A timer that is not set. `ring` may be called a little early; it must look at the clock.
+    /// A timer that is not set. `ring` may be called early, every four seconds at least: it must look at the clock.
     pub fn new(ring: Told) -> Self {
         Self(Port::new(ring, &timer))
     }

@@ -1,22 +1,34 @@
 // What the driver has the browser do. Each function that takes `told`, a function of Rust's, gives a handle: a function
 // that is told a number; -1 ends it, and then `told` is never called again.
 
-export const now = () => performance.now();
+let slept = 0, gap;
+/** Milliseconds since the page began. Goes on while the machine sleeps, when the browser's own clock may stand still. */
+export const now = () => {
+  const at = performance.now(), between = Date.now() - at;
+  // Less is a clock that is being set right.
+  if (between - gap > 10_000) slept += between - gap;
+  gap = between;
+  return at + slept;
+};
 export const online = () => navigator.onLine;
 /** Any bits; not for secrets. */
 export const chance = () => Math.random() * 9e15;
 
-/** One timer: `handle(at)` sets it anew, in milliseconds of `now`. It may ring a little early. */
+/**
+ * One timer: `handle(at)` sets it anew, in milliseconds of `now`. It may ring early: every four seconds at least, so that
+ * a machine that has slept is noticed, for the browser's timers may sleep with it.
+ */
 export const timer = (told) => {
   let id, due;
+  const ring = () => {
+    due = undefined;
+    told(0, 0);
+  };
   return (at) => {
-    const now = performance.now();
-    // One that has rung keeps its past time; it must not stop a new one.
-    if (at === due && at > now) return;
+    if (at === due) return;
     clearTimeout(id);
     due = at;
-    // A browser's longest timer.
-    if (at >= 0) id = setTimeout(told, Math.min(Math.ceil(at - now), 0x7fffffff), 0, 0);
+    if (at >= 0) id = setTimeout(ring, Math.min(Math.ceil(at - now()), 4000));
   };
 };
 

@@ -10,6 +10,7 @@ mod clock;
 mod files;
 mod flight;
 mod json;
+mod share;
 
 pub use clock::{Frame, Timer, now};
 pub use files::{Files, Intake, readable};
@@ -17,6 +18,7 @@ pub use json::Json;
 
 use crate::dom::{Port, Told};
 use flight::Flight;
+use share::Share;
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
@@ -72,6 +74,7 @@ struct Inner {
     told: Cell<Totals>,
     credentials: RefCell<JsValue>,
     timer: Timer,
+    share: Share,
     frame: Frame,
     #[expect(dead_code, reason = "held: the page tells whether there is a network, and whether it is in sight")]
     news: Port,
@@ -82,6 +85,7 @@ impl Driver {
     pub fn new(config: Config, on_paint: OnPaint) -> Self {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "any bits will do")]
         let seed = chance() as u64;
+        let slots = config.budget;
         let inner = Rc::new_cyclic(|me: &Weak<Inner>| {
             let with = |run: fn(&Inner, u32)| -> Told {
                 let me = Weak::clone(me);
@@ -103,10 +107,22 @@ impl Driver {
                 told: Cell::default(),
                 credentials: RefCell::default(),
                 timer: Timer::new(with(|inner, _| inner.tick())),
+                share: Share::new(slots, {
+                    let me = Weak::clone(me);
+                    Box::new(move |_, budget, _| {
+                        if let Some(inner) = me.upgrade() {
+                            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a handful")]
+                            inner.feed(Input::Budget(budget as u8));
+                        }
+                    })
+                }),
                 frame: Frame::new(with(|inner, _| inner.paint())),
                 news: news(with(Inner::heard)),
             }
         });
+        if inner.share.is_shared() {
+            inner.feed(Input::Budget(0));
+        }
         if !online() {
             inner.feed(Input::Network(Network::Offline));
         }
@@ -236,7 +252,12 @@ impl Inner {
             }
         }
         self.handling.set(false);
-        self.timer.set(self.engine.borrow().deadline());
+        let (deadline, busy) = {
+            let engine = self.engine.borrow();
+            (engine.deadline(), engine.is_busy())
+        };
+        self.timer.set(deadline);
+        self.share.note(busy.then(|| self.flights.borrow().len()));
     }
 
     fn perform(&self, action: Action) {
@@ -292,6 +313,7 @@ impl Inner {
             self.backlog.borrow_mut().extend(engine.take_changes());
             engine.totals()
         };
+        self.share.guard(totals.active + totals.paused > 0);
         let mut changes = self.backlog.take();
         if changes.is_empty() {
             return;

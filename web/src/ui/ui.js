@@ -90,7 +90,7 @@ export const doors = (told, parts, button, input) => {
   return () => off.abort();
 };
 
-/** Which rows can be seen: `told(count, first)` after scrolling, resizing, and `handle(height of a row)`; once a frame. */
+/** Which rows can be seen: `told(count, first)` after scrolling, resizing, showing, and `handle(height of a row)`; once a frame. */
 export const sight = (told, parts, scroller, list) => {
   let height, asked;
   const off = new AbortController();
@@ -108,9 +108,13 @@ export const sight = (told, parts, scroller, list) => {
   for (const [target, name] of [[parts[scroller], 'scroll'], [window, 'resize'], [window, 'scroll']]) {
     target.addEventListener(name, ask, { signal: off.signal });
   }
+  // Taken out of the page and put back, hidden and shown again.
+  const sized = new ResizeObserver(ask);
+  sized.observe(parts[scroller]);
   return (rows) => {
     if (rows < 0) {
       cancelAnimationFrame(asked);
+      sized.disconnect();
       off.abort();
     } else {
       height = rows;

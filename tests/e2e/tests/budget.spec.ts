@@ -1,0 +1,98 @@
+// One budget of requests for a whole origin, as the stand-in sees it.
+import { Dock, MiB, expect, file, service, test } from './dock';
+
+const BUDGET = 6;
+
+test.beforeEach(async () => {
+  await service.forget();
+  // A line on which a part takes about a second.
+  await service.faults({ operation: 'part', effect: { bytes_per_second: 5 * MiB } });
+});
+test.afterEach(() => service.faults());
+
+const most = async () => Math.max(...(await service.requests()).map((request) => request.at_once));
+const parts = async () => (await service.requests()).filter((request) => request.operation === 'part').length;
+
+test('alone, a widget has the whole budget, and no more', async ({ page }) => {
+  const dock = await Dock.open(page);
+  const films = [file('one.mp4', 40 * MiB), file('two.mp4', 40 * MiB)];
+  await dock.choose(...films.map((film) => film.path));
+  for (const film of films) await dock.untilStored(film);
+  expect(await most()).toBe(BUDGET);
+});
+
+test('two widgets of a page share one budget, and both move', async ({ page }) => {
+  await Dock.open(page, { count: 2 });
+  await share(new Dock(page, 0), new Dock(page, 1));
+});
+
+test('two tabs share one budget, and both move', async ({ page, context }) => {
+  await share(await Dock.open(page), await Dock.open(await context.newPage()));
+});
+
+async function share(first: Dock, second: Dock): Promise<void> {
+  const [one, two] = [file('one.mp4', 80 * MiB), file('two.mp4', 40 * MiB)];
+  await first.choose(one.path);
+  await expect.poll(parts).toBeGreaterThan(2);
+  await second.choose(two.path);
+  await expect.poll(async () => (await second.row('two.mp4').getByRole('progressbar').getAttribute('aria-valuenow')) ?? '0').not.toBe('0');
+  expect((await first.file('one.mp4'))?.state, 'the first one is not over yet').toBe('uploading');
+  await Promise.all([first.untilStored(one), second.untilStored(two)]);
+  expect(await most()).toBe(BUDGET);
+}
+
+test('the share of a tab that is killed goes to the others', async ({ page, context }) => {
+  const left = await Dock.open(page);
+  const other = await context.newPage();
+  const right = await Dock.open(other);
+  await right.choose(file('lost.mp4', 200 * MiB).path, file('lost too.mp4', 200 * MiB).path);
+  await expect.poll(parts).toBeGreaterThan(4);
+  const films = [file('one.mp4', 40 * MiB), file('two.mp4', 40 * MiB)];
+  await left.choose(...films.map((film) => film.path));
+  await left.until('one.mp4', 'uploading');
+  const devtools = await other.context().newCDPSession(other);
+  void devtools.send('Page.crash').catch(() => {});
+  await other.waitForEvent('crash');
+  await service.forget();
+  for (const film of films) await left.untilStored(film);
+  expect(await most()).toBe(BUDGET);
+});
+
+test('where more widgets than the budget has requests, each gets its turn', async ({ page }) => {
+  await Dock.open(page, { count: 8 });
+  const docks = [0, 1, 2, 3, 4, 5, 6, 7].map((index) => new Dock(page, index));
+  const films = docks.map((_, index) => file(`film-${index}.mp4`, 26 * MiB));
+  for (const [index, dock] of docks.entries()) await dock.choose(films[index].path);
+  for (const [index, dock] of docks.entries()) await dock.untilStored(films[index]);
+  expect(await most()).toBeLessThanOrEqual(BUDGET);
+});
+
+test('a browser without locks uploads as ever', async ({ page }) => {
+  await page.addInitScript(() => Object.defineProperty(Navigator.prototype, 'locks', { value: undefined }));
+  const dock = await Dock.open(page);
+  const film = file('film.mp4', 40 * MiB);
+  await dock.choose(film.path);
+  await dock.untilStored(film);
+});
+
+test('a page that may not have locks uploads as ever', async ({ page }) => {
+  await page.addInitScript(() => {
+    LockManager.prototype.request = () => Promise.reject(new DOMException('not here', 'SecurityError'));
+    LockManager.prototype.query = () => Promise.reject(new DOMException('not here', 'SecurityError'));
+  });
+  const dock = await Dock.open(page);
+  const film = file('film.mp4', 40 * MiB);
+  await dock.choose(film.path);
+  await dock.untilStored(film);
+});
+
+test('nothing is held once the work is done', async ({ page }) => {
+  const dock = await Dock.open(page);
+  const note = file('note.txt', 1000);
+  await dock.choose(note.path);
+  await dock.untilStored(note);
+  await expect.poll(() => page.evaluate(async () => {
+    const { held, pending } = await navigator.locks.query();
+    return [...(held ?? []), ...(pending ?? [])].length;
+  })).toBe(0);
+});
