@@ -1,5 +1,7 @@
 import type { Page } from '@playwright/test';
-import { Dock, MiB, expect, file, test } from './dock';
+import { Dock, MiB, expect, file, service, test } from './dock';
+
+test.afterEach(() => service.faults());
 
 test('moving the element in the page does not stop an upload', async ({ page }) => {
   const dock = await Dock.open(page);
@@ -12,11 +14,14 @@ test('moving the element in the page does not stop an upload', async ({ page }) 
   expect(await dock.rows().count()).toBe(1);
 });
 
-test('taken out and put back, the element works and shows its files', async ({ page }) => {
+test('taken out and put back, the element has its list and its value, and uploads go on', async ({ page }) => {
   const dock = await Dock.open(page);
-  const [one, two] = [file('one.txt', 100), file('two.txt', 200)];
-  await dock.choose(one.path);
-  await dock.untilStored(one);
+  const [note, film, late] = [file('note.txt', 100), file('film.mp4', 40 * MiB), file('late.txt', 200)];
+  await dock.choose(note.path);
+  const done = await dock.untilStored(note);
+  const started = page.waitForRequest((request) => request.method() === 'PUT');
+  await dock.choose(film.path);
+  await started;
   await page.evaluate(async () => {
     const element = document.querySelector('up-dock') as Element;
     const place = element.parentElement as Element;
@@ -24,9 +29,51 @@ test('taken out and put back, the element works and shows its files', async ({ p
     await new Promise((resolve) => setTimeout(resolve, 200));
     place.append(element);
   });
-  await expect(dock.chooseButton()).toBeVisible();
-  await dock.choose(two.path);
-  await dock.untilStored(two);
+  await expect(dock.rows()).toHaveCount(2);
+  await dock.untilStored(film);
+  await expect.poll(() => sent(page)).toContainEqual(expect.stringContaining(String(done.uuid)));
+  await dock.choose(late.path);
+  await dock.untilStored(late);
+});
+
+test('an element that stays out of the page pauses, and goes on where it was when put back', async ({ page }) => {
+  await page.clock.install();
+  const dock = await Dock.open(page);
+  await service.faults({ operation: 'part', effect: { bytes_per_second: 2 * MiB } });
+  const [film, other] = [file('film.mp4', 40 * MiB), file('paused by hand.mp4', 30 * MiB)];
+  await dock.choose(film.path, other.path);
+  await dock.button('Pause paused by hand.mp4').click();
+  await dock.until('film.mp4', 'uploading');
+  const element = await dock.element.elementHandle();
+  const states = () => page.evaluate((dock) => (dock as unknown as { files: { state: string }[] }).files.map(({ state }) => state), element);
+  await page.evaluate((dock) => dock?.remove(), element);
+  await page.clock.runFor(5000);
+  expect(await states()).toEqual(['uploading', 'paused']);
+  await page.clock.runFor(6000);
+  await expect.poll(states).toEqual(['paused', 'paused']);
+  await service.faults();
+  await page.evaluate((dock) => document.getElementById('place')?.append(dock as Element), element);
+  await dock.untilStored(film);
+  expect((await dock.file(other.name))?.state, 'what a person paused stays paused').toBe('paused');
+});
+
+test('an element that the page has forgotten is collected, and its uploads end', async ({ page }) => {
+  const dock = await Dock.open(page);
+  await service.faults({ operation: 'part', effect: { bytes_per_second: MiB } });
+  await dock.choose(file('film.mp4', 40 * MiB).path);
+  await dock.until('film.mp4', 'uploading');
+  await page.clock.install();
+  await page.evaluate(() => {
+    const element = document.querySelector('up-dock') as Element;
+    Object.assign(window, { kept: new WeakRef(element) });
+    element.remove();
+  });
+  const under = async () => {
+    await page.requestGC();
+    return page.evaluate(() => [(window as unknown as { kept: WeakRef<Element> }).kept.deref() === undefined]);
+  };
+  await expect.poll(under, { timeout: 30_000 }).toEqual([true]);
+  await expect.poll(() => page.evaluate(async () => (await navigator.locks.query()).held?.length), { timeout: 20_000 }).toBe(0);
 });
 
 test('several widgets on one page keep their files apart', async ({ page }) => {
@@ -90,8 +137,7 @@ test('taken out of the page, the widget gives the native input inside its name b
   await expect.poll(name, 'the widget stands for it').toBe(null);
   const after = await page.evaluate(async () => {
     const element = document.querySelector('up-dock');
-    // Its own `remove()` takes files out of the list.
-    element?.replaceWith();
+    element?.remove();
     await new Promise((resolve) => setTimeout(resolve));
     const name = element?.querySelector('input')?.getAttribute('name');
     document.getElementById('place')?.append(element ?? '');

@@ -96,6 +96,9 @@ const load = (): Promise<Module> =>
       throw error;
     }));
 
+/** How long uploads go on in an element that was taken out of the page. */
+const LINGER = 10_000;
+
 /** A press that has begun on the first button must end on it: else its click is lost with the button. */
 const released = async (element: Element): Promise<void> => {
   while (element.matches(':active')) await new Promise(requestAnimationFrame);
@@ -130,6 +133,11 @@ export class UpDock extends Base {
   /** The page's own file input, which stands in where the widget cannot be loaded. */
   #slot = make('slot', { hidden: '' });
   #dock: DockElement | undefined;
+  /** What the widget has in the page, while the element itself is in none. */
+  #panel: Node[] = [];
+  #linger: ReturnType<typeof setTimeout> | undefined;
+  /** Files that were paused because the element stayed out of the page. */
+  #paused: number[] = [];
   #generation = 0;
   #starting = false;
   #waiting: File[] = [];
@@ -155,7 +163,7 @@ export class UpDock extends Base {
     this.#takeNative();
     this.#observer = new MutationObserver(() => this.#takeNative());
     this.#observer.observe(this, { childList: true });
-    if (this.#dock) return; // only moved
+    if (this.#dock) return this.#comeBack();
     this.#paint();
     this.#standIn(false);
     this.#validate();
@@ -165,20 +173,37 @@ export class UpDock extends Base {
 
   disconnectedCallback(): void {
     this.#observer?.disconnect();
-    // A move in the page is a disconnect and a connect at once: only what stays away is ended.
+    // A move in the page is a disconnect and a connect at once: nothing happens then.
     queueMicrotask(() => {
       if (this.isConnected) return;
       this.#generation += 1;
-      this.#dock?.free();
-      this.#dock = undefined;
-      this.#starting = false;
-      this.#waiting = [];
-      this.#state = NOTHING;
-      this.#setValues([]);
+      if (this.#dock) this.#goAway();
+      else this.#starting = false;
       // Nobody stands for the inputs any more.
       for (const [input, name] of this.#names) input.setAttribute('name', name);
       this.#names.clear();
     });
+  }
+
+  /**
+   * Out of the page the list stays, and uploads go on for a while; then they pause, for nobody could see or stop them. An
+   * element that the page has forgotten is collected with all it has: so from now on nothing of the widget's may lead here.
+   */
+  #goAway(): void {
+    this.#panel = [...this.#place.childNodes];
+    this.#place.replaceChildren();
+    this.#linger = setTimeout(() => {
+      const moving = this.files.filter(({ state }) => /^(queued|uploading|waiting|retrying|processing)$/.test(state));
+      this.#paused = moving.map(({ id }) => id);
+      for (const id of this.#paused) this.pause(id);
+    }, LINGER);
+  }
+
+  #comeBack(): void {
+    clearTimeout(this.#linger);
+    if (!this.#place.firstChild) this.#place.append(...this.#panel.splice(0));
+    for (const id of this.#paused.splice(0)) this.resume(id);
+    this.#takeNative();
   }
 
   attributeChangedCallback(): void {
@@ -238,11 +263,12 @@ export class UpDock extends Base {
   resume(id?: number): void { this.#dock?.command('resume', id); }
   retry(id?: number): void { this.#dock?.command('retry', id); }
   cancel(id?: number): void { this.#dock?.command('cancel', id); }
-  remove(id?: number): void { this.#dock?.command('remove', id); }
+  /** Takes a file out of the list. The element's own `remove()` takes the element out of the page, as on any element. */
+  removeFile(id: number): void { this.#dock?.command('remove', id); }
   /** Takes every file out of the list. */
   clear(): void {
     this.#waiting = [];
-    this.remove();
+    this.#dock?.command('remove');
     this.#validate();
   }
 
@@ -342,7 +368,7 @@ export class UpDock extends Base {
         if (generation !== this.#generation || !this.isConnected) return;
         const focused = this.#root.activeElement !== null;
         this.#place.replaceChildren();
-        this.#dock = new DockElement(this.#place, this.#options(), (type: string, detail: UpDockFile | UpDockState) => this.#tell(type, detail));
+        this.#dock = new DockElement(this.#place, this.#options(), UpDock.#listener(this));
         this.#dock.setCredentials(this.#credentials);
         if (focused) this.#dock.focus();
         if (this.#waiting.length) this.#dock.add(this.#waiting.splice(0));
@@ -357,6 +383,15 @@ export class UpDock extends Base {
         console.error('up-dock could not load its WebAssembly', error);
       },
     );
+  }
+
+  /** Weakly, and in a scope without `this`: the widget must not keep an element that the page has forgotten. */
+  static #listener(element: UpDock): (type: string, detail: UpDockFile | UpDockState) => void {
+    const self = new WeakRef(element);
+    return (type, detail) => {
+      const element = self.deref();
+      if (element) element.#tell(type, detail);
+    };
   }
 
   #tell(type: string, detail: UpDockFile | UpDockState): void {
