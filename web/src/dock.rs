@@ -66,6 +66,9 @@ pub fn UpDock(
     /// How close rows stand.
     #[prop(optional)]
     density: Density,
+    /// Which widget of its page this is, when there are several: each goes on with its own uploads after a reload.
+    #[prop(into, default = "up-dock".into())]
+    scope: String,
     /// Called when a file is on the server, or has failed.
     #[prop(optional)]
     on_file: Option<Callback<Arc<Row>>>,
@@ -90,6 +93,7 @@ pub fn UpDock(
         confirm,
         disabled: false,
         density,
+        scope,
     };
     Effect::new(move || {
         let Some(place) = place.get() else { return };

@@ -9,8 +9,8 @@ export const file = (
   ...(code && { error: Object.freeze({ code, message, ...(remedy && { remedy }), ...(detail && { detail }) }) }),
 });
 
-export const totals = (status, files, done, failed, rejected, paused, active, bytes, sent) =>
-  Object.freeze({ status, files, done, failed, rejected, paused, active, bytes, sent });
+export const totals = (status, files, done, failed, rejected, paused, active, needsFile, bytes, sent) =>
+  Object.freeze({ status, files, done, failed, rejected, paused, active, needsFile, bytes, sent });
 
 /** Tells the element, and gives what is told. */
 export const emit = (told, type, detail) => told(type, detail);

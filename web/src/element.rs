@@ -51,6 +51,7 @@ extern "C" {
         rejected: u32,
         paused: u32,
         active: u32,
+        needs_file: u32,
         bytes: f64,
         sent: f64,
     ) -> JsValue;
@@ -156,6 +157,7 @@ fn read_options(options: JsValue) -> Options {
         store: text("store"),
         confirm: text("confirm") == "true",
         disabled: flag("disabled"),
+        scope: text("scope"),
         density: if text("density") == "compact" { Density::Compact } else { Density::Comfortable },
     }
 }
@@ -169,6 +171,7 @@ fn tell(told: &JsValue, news: &News<'_>, cdn: &str) {
             Happened::Succeeded => "file-upload-success",
             Happened::Failed => "file-upload-failed",
             Happened::Removed => "file-removed",
+            Happened::Mistaken => continue,
         };
         emit(told, event, &file(row, cdn));
     }
@@ -232,6 +235,6 @@ fn totals(totals: &Totals) -> JsValue {
     } else {
         "idle"
     };
-    let Totals { files, done, failed, rejected, paused, needs_file: _, active, bytes, sent } = *totals;
-    page_totals(status, files, done, failed, rejected, paused, active, bytes as f64, sent as f64)
+    let Totals { files, done, failed, rejected, paused, needs_file, active, bytes, sent } = *totals;
+    page_totals(status, files, done, failed, rejected, paused, active, needs_file, bytes as f64, sent as f64)
 }

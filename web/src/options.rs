@@ -40,6 +40,9 @@ pub struct Options {
     pub disabled: bool,
     /// How close rows stand.
     pub density: Density,
+    /// Which widget of its page this is: uploads are gone on with by the one that began them. If empty, what is under way
+    /// is not written down in the browser, and does not go on after a reload.
+    pub scope: String,
 }
 
 /// How close rows stand.

@@ -1,7 +1,7 @@
 // One budget of requests for a whole origin, as the stand-in sees it.
 import { Dock, MiB, expect, file, service, test } from './dock';
 
-const BUDGET = 6;
+const BUDGET = 8;
 
 test.beforeEach(async () => {
   await service.forget();

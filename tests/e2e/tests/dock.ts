@@ -179,7 +179,7 @@ export class Dock {
     if (options.attributes) query.set('attributes', JSON.stringify(options.attributes));
     if (options.count) query.set('count', String(options.count));
     if (options.dir) query.set('dir', options.dir);
-    await page.goto(`/e2e/?${query}`);
+    await page.goto(`${env('UPDOCK_PAGE')}/e2e/?${query}`);
     const dock = new Dock(page);
     await expect(dock.chooseButton()).toBeVisible();
     return dock;

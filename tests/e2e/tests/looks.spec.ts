@@ -38,6 +38,13 @@ for (const [name, look] of Object.entries(looks)) {
     await painted(dock, photo.name, film.name);
     await page.screenshot({ path: path.join(folder, `${name}-busy.png`), fullPage: true });
 
+    // What is left of it after a reload.
+    await page.reload();
+    await dock.element.hover();
+    await dock.until(film.name, 'needs-file');
+    await page.mouse.move(0, 0);
+    await page.screenshot({ path: path.join(folder, `${name}-again.png`), fullPage: true });
+
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     expect(overflow, 'pixels that stick out sideways').toBeLessThanOrEqual(0);
   });

@@ -54,6 +54,8 @@ export interface UpDockState {
   readonly rejected: number;
   readonly paused: number;
   readonly active: number;
+  /** Uploads from before whose files must be opened or chosen again. */
+  readonly needsFile: number;
   readonly bytes: number;
   readonly sent: number;
 }
@@ -75,10 +77,10 @@ export interface UpDockEventMap {
 
 const TEXTS = [
   'public-key', 'credentials-url', 'signer-url', 'upload-base-url', 'cdn-base-url', 'accept', 'max-file-size',
-  'max-files', 'store', 'confirm', 'density',
+  'max-files', 'store', 'confirm', 'density', 'resume',
 ];
 const NOTHING: UpDockState = Object.freeze({
-  status: 'idle', files: 0, done: 0, failed: 0, rejected: 0, paused: 0, active: 0, bytes: 0, sent: 0,
+  status: 'idle', files: 0, done: 0, failed: 0, rejected: 0, paused: 0, active: 0, needsFile: 0, bytes: 0, sent: 0,
 });
 
 type Module = typeof import('./wasm');
@@ -98,6 +100,9 @@ const load = (): Promise<Module> =>
 
 /** How long uploads go on in an element that was taken out of the page. */
 const LINGER = 10_000;
+
+const open = async (file: File | FileSystemFileHandle): Promise<File> =>
+  'getFile' in file ? Object.assign(await file.getFile(), { handle: file }) : file;
 
 /** A press that has begun on the first button must end on it: else its click is lost with the button. */
 const released = async (element: Element): Promise<void> => {
@@ -255,8 +260,11 @@ export class UpDock extends Base {
 
   // Methods; each takes an optional file id, and means all files without
 
-  addFiles(files: Iterable<File>): void {
-    this.#take([...files]);
+  /** Files, or handles of them, by which an upload can go on after a reload without choosing the file again. */
+  async addFiles(files: Iterable<File | FileSystemFileHandle>): Promise<void> {
+    const all = [...files];
+    const opened = all.some((each) => 'getFile' in each) ? await Promise.all(all.map(open)) : (all as File[]);
+    this.#take(opened);
   }
   start(id?: number): void { this.#dock?.command('start', id); }
   pause(id?: number): void { this.#dock?.command('pause', id); }
@@ -281,6 +289,7 @@ export class UpDock extends Base {
       credentials: this.#credentials !== undefined,
     };
     for (const name of TEXTS) options[name] = this.getAttribute(name) ?? '';
+    options.scope = options.resume === 'off' ? '' : `#${this.name}`;
     return options;
   }
 
@@ -414,13 +423,14 @@ export class UpDock extends Base {
   }
 
   #validate(): void {
-    const { active, paused, failed, done, files, rejected } = this.#state;
-    const ready = files - done - failed - rejected - active - paused;
+    const { active, paused, failed, done, files, rejected, needsFile } = this.#state;
+    const ready = files - done - failed - rejected - active - paused - needsFile;
     // Counted now: the sums are as of the last frame.
     const left = this.#waiting.length + (this.#dock?.unfinished() ?? 0);
     const native = !this.#dock && this.#natives().some((input) => input.files?.length);
-    if (active || paused || left > ready) this.#invalid({ customError: true }, 'Files are still uploading.');
+    if (active || paused || left > ready + needsFile) this.#invalid({ customError: true }, 'Files are still uploading.');
     else if (failed) this.#invalid({ customError: true }, 'Some files were not uploaded. Retry or remove them.');
+    else if (needsFile) this.#invalid({ customError: true }, 'Some uploads from before are not complete. Continue or discard them.');
     else if (left || ready) this.#invalid({ customError: true }, 'Some files have not been uploaded yet.');
     else if (!done && !native && this.hasAttribute('required')) this.#invalid({ valueMissing: true }, 'Choose a file.');
     else this.#internals.setValidity({});

@@ -10,6 +10,8 @@ export const now = () => {
   gap = between;
   return at + slept;
 };
+/** Does the person want to save data? */
+export const saves = () => !!navigator.connection?.saveData;
 export const online = () => navigator.onLine;
 /** Any bits; not for secrets. */
 export const chance = () => Math.random() * 9e15;
@@ -93,8 +95,13 @@ export const intake = (told) => {
 // The files that were taken in, by their keys. Their bytes are never read here.
 
 export const keep = (files, more) => files.push(...more);
-export const text_of = (files, key, name) => files[key][name] ?? '';
-export const size_of = (files, key) => files[key].size;
+export const text_of = (files, key, name) => files[key]?.[name] ?? '';
+export const number_of = (files, key, name) => files[key]?.[name] ?? 0;
+/** What came as `file` belongs to `row`. */
+export const adopt = (files, file, row) => {
+  files[row] = files[file];
+  files[file] = undefined;
+};
 /** Nobody needs the bytes again; but a picture stays for its thumbnail, unless its row is gone. */
 export const release = (files, key, gone) => {
   if (gone || !files[key]?.type.startsWith('image/')) files[key] = undefined;

@@ -8,7 +8,8 @@ use wasm_bindgen::prelude::*;
 extern "C" {
     fn keep(files: &JsValue, more: &JsValue);
     fn text_of(files: &JsValue, key: u32, name: &str) -> String;
-    fn size_of(files: &JsValue, key: u32) -> f64;
+    fn number_of(files: &JsValue, key: u32, name: &str) -> f64;
+    fn adopt(files: &JsValue, file: u32, row: u32);
     fn release(files: &JsValue, key: u32, gone: bool);
     fn intake(told: &JsValue) -> JsValue;
     #[wasm_bindgen(js_name = readable)]
@@ -35,16 +36,34 @@ impl Files {
     pub(super) fn take(&self, more: &JsValue) -> Vec<NewFile> {
         let first = self.0.length();
         keep(&self.0, more);
-        (first..self.0.length())
-            .map(|key| NewFile {
-                name: text_of(&self.0, key, "name"),
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of bytes")]
-                size: size_of(&self.0, key) as u64,
-                media_type: text_of(&self.0, key, "type"),
-                modified: 0,
-                options: None,
-            })
-            .collect()
+        (first..self.0.length()).map(|key| self.facts(FileKey(key))).collect()
+    }
+
+    /// What is known of a file without reading it.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bytes and milliseconds")]
+    pub(super) fn facts(&self, key: FileKey) -> NewFile {
+        NewFile {
+            name: text_of(&self.0, key.0, "name"),
+            size: number_of(&self.0, key.0, "size") as u64,
+            media_type: text_of(&self.0, key.0, "type"),
+            modified: number_of(&self.0, key.0, "lastModified") as u64,
+            options: None,
+        }
+    }
+
+    /// A key without a file so far.
+    pub(super) fn skip(&self) {
+        self.0.push(&JsValue::UNDEFINED);
+    }
+
+    /// The file that was added as `file` is the one of `row`.
+    pub(super) fn adopt(&self, file: FileKey, row: FileKey) {
+        adopt(&self.0, file.0, row.0);
+    }
+
+    /// The first of `chosen` is the one of `row`, for all we know.
+    pub(super) fn put(&self, row: FileKey, chosen: &JsValue) {
+        self.0.set(row.0, chosen.clone());
     }
 
     /// Nobody needs the bytes again; a picture's handle stays for its thumbnail until its row is `gone`.

@@ -9,6 +9,7 @@
 mod clock;
 mod files;
 mod flight;
+mod journal;
 mod json;
 mod share;
 
@@ -18,6 +19,7 @@ pub use json::Json;
 
 use crate::dom::{Port, Told};
 use flight::Flight;
+use journal::{Journal, Task};
 use share::Share;
 use std::{
     cell::{Cell, RefCell},
@@ -26,8 +28,10 @@ use std::{
     sync::Arc,
 };
 use updock_engine::{
-    Action, Command, Config, Engine, FileKey, Fingerprint, Input, Network, RequestId, Row, Snapshot, Totals,
+    Action, Command, Config, Engine, FileKey, Fingerprint, Input, Journal as Written, Network, Pacing, RequestId, Row,
+    Snapshot, Totals,
 };
+use updock_types::FileUuid;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(module = "/src/driver/driver.js")]
@@ -37,6 +41,8 @@ extern "C" {
     #[wasm_bindgen(js_name = news)]
     fn hear(told: &JsValue) -> JsValue;
     fn chance() -> f64;
+    #[wasm_bindgen(js_name = saves)]
+    fn saves_data() -> bool;
 }
 
 /// Is there a network, as far as the browser knows?
@@ -73,6 +79,8 @@ struct Inner {
     /// The sums last told.
     told: Cell<Totals>,
     credentials: RefCell<JsValue>,
+    /// None before it is known where the widget stands.
+    journal: RefCell<Option<Journal>>,
     timer: Timer,
     share: Share,
     frame: Frame,
@@ -82,7 +90,8 @@ struct Inner {
 
 impl Driver {
     /// Starts an engine. `on_paint` is called once a frame in which something changed.
-    pub fn new(config: Config, on_paint: OnPaint) -> Self {
+    pub fn new(mut config: Config, on_paint: OnPaint) -> Self {
+        sparing(&mut config);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "any bits will do")]
         let seed = chance() as u64;
         let slots = config.budget;
@@ -106,6 +115,7 @@ impl Driver {
                 backlog: RefCell::default(),
                 told: Cell::default(),
                 credentials: RefCell::default(),
+                journal: RefCell::default(),
                 timer: Timer::new(with(|inner, _| inner.tick())),
                 share: Share::new(slots, {
                     let me = Weak::clone(me);
@@ -129,8 +139,23 @@ impl Driver {
         Self { inner }
     }
 
+    /// Opens the journal of the widget that stands at `scope` in the page: uploads that it was at before come as rows that
+    /// need their file. Without a scope nothing is written or found. `ready` is called once what could be found is
+    /// there; files that are added before do not find their uploads.
+    pub fn open_journal(&self, scope: &str, ready: Box<dyn Fn()>) {
+        let journal = Journal::open(&self.inner.me, &self.inner.files, scope, ready);
+        self.inner.journal.replace(Some(journal));
+    }
+
+    /// A person says that this is the file that `row` needs.
+    pub fn give(&self, row: FileKey, file: &JsValue) {
+        self.inner.files.put(row, file);
+        self.inner.feed(Input::Chosen { row, file: self.inner.files.facts(row) });
+    }
+
     /// From now on these settings hold.
-    pub fn configure(&self, config: Config) {
+    pub fn configure(&self, mut config: Config) {
+        sparing(&mut config);
         self.inner.feed(Input::Configured(Box::new(config)));
     }
 
@@ -173,6 +198,13 @@ impl Driver {
     /// Has it anything under way? For tests.
     pub fn flights(&self) -> usize {
         self.inner.flights.borrow().len()
+    }
+}
+
+/// Few requests at a time where the person has asked the browser to save data.
+fn sparing(config: &mut Config) {
+    if saves_data() {
+        config.pacing = Pacing::Saver;
     }
 }
 
@@ -273,15 +305,29 @@ impl Inner {
                 return;
             }
             Action::Release(key) => return self.files.release(key, false),
-            // No journal here yet; without a fingerprint the engine writes none.
-            Action::Fingerprint(file) => {
-                let fingerprint = Fingerprint::Unavailable;
-                self.inbox.borrow_mut().push_back(Input::Fingerprinted { file, fingerprint });
-                return;
+            Action::Adopt { file, row } => return self.files.adopt(file, row),
+            Action::Fingerprint(file) => return self.write(Task::Fingerprint, file, None, ""),
+            Action::Open { row, upload } => return self.write(Task::Open, row, Some(upload), ""),
+            Action::Journal(journal) => {
+                let nobody = FileKey(0);
+                return match journal {
+                    Written::Begin { upload, file, record } => self.write(Task::Begin, file, Some(upload), &record),
+                    Written::Append { upload, record } => self.write(Task::Append, nobody, Some(upload), &record),
+                    Written::End { upload } => self.write(Task::End, nobody, Some(upload), ""),
+                    Written::Leave { upload } => self.write(Task::Leave, nobody, Some(upload), ""),
+                };
             }
-            Action::Journal(_) | Action::Open { .. } | Action::Adopt { .. } => return,
         };
         self.flights.borrow_mut().push(flight);
+    }
+
+    fn write(&self, task: Task, file: FileKey, upload: Option<FileUuid>, record: &str) {
+        if let Some(journal) = &*self.journal.borrow() {
+            journal.ask(task, file, upload, record);
+        } else if matches!(task, Task::Fingerprint) {
+            let fingerprint = Fingerprint::Unavailable;
+            self.inbox.borrow_mut().push_back(Input::Fingerprinted { file, fingerprint });
+        }
     }
 
     /// Puts the noted progress of every transfer into the inbox. Was there any?
@@ -308,12 +354,12 @@ impl Inner {
         if self.gather() {
             self.work();
         }
-        let totals = {
+        let (totals, loses) = {
             let mut engine = self.engine.borrow_mut();
             self.backlog.borrow_mut().extend(engine.take_changes());
-            engine.totals()
+            (engine.totals(), engine.would_lose())
         };
-        self.share.guard(totals.active + totals.paused > 0);
+        self.share.guard(loses);
         let mut changes = self.backlog.take();
         if changes.is_empty() {
             return;

@@ -13,7 +13,7 @@ use std::{
     cell::{Cell, RefCell},
     sync::Arc,
 };
-use updock_engine::{Millis, Row};
+use updock_engine::{Millis, Row, RowState};
 
 /// What happens together is told together.
 const GATHER: Millis = Millis(120);
@@ -32,6 +32,8 @@ struct Waiting {
     done: Few,
     failed: Few,
     removed: Few,
+    from_before: Few,
+    wrong: Option<Arc<Row>>,
     finished: Option<String>,
 }
 
@@ -71,7 +73,13 @@ impl Announcer {
         let mut some = false;
         for (happened, row) in news.files {
             let few = match happened {
+                Happened::Added if matches!(row.state, RowState::NeedsFile(_)) => &mut waiting.from_before,
                 Happened::Added => &mut waiting.added,
+                Happened::Mistaken => {
+                    waiting.wrong = Some(Arc::clone(row));
+                    some = true;
+                    continue;
+                }
                 Happened::Succeeded => &mut waiting.done,
                 Happened::Failed => &mut waiting.failed,
                 Happened::Removed => &mut waiting.removed,
@@ -100,6 +108,7 @@ impl Announcer {
                 .done
                 .say("uploaded")
                 .or_else(|| waiting.added.say("added"))
+                .or_else(|| waiting.from_before.say("can go on from before"))
                 .or_else(|| waiting.removed.say("removed")),
         };
         if let Some(text) = polite {
@@ -113,7 +122,8 @@ impl Announcer {
                 }
                 _ => text,
             });
-        if let Some(text) = urgent {
+        let wrong = waiting.wrong.and_then(|row| words::reason(&row, &model.policy.borrow(), now()));
+        if let Some(text) = urgent.or(wrong) {
             tree.text(part::ALERT, &text);
         }
     }

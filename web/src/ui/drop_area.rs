@@ -44,6 +44,8 @@ fn paint_settings(shared: &Rc<Shared>) {
     } else {
         tree.set(part::INPUT, "accept", &options.accept);
     }
+    // Handles of files are of use only to the journal.
+    tree.mark(part::INPUT, "data-plain", options.scope.is_empty());
     tree.text(part::LIMITS, &words::limits(&shared.model.policy.borrow()));
     tree.set(part::WHOLE_PANEL, "data-density", options.density.name());
 }

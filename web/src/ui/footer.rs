@@ -2,8 +2,8 @@
 
 use super::{Shared, format, part, words};
 use crate::dom::Scope;
-use std::rc::Rc;
-use updock_engine::{Command, Totals, Which};
+use std::{rc::Rc, sync::Arc};
+use updock_engine::{Command, Need, Row, RowState, Which};
 
 /// What the primary button does.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -12,15 +12,21 @@ enum Act {
     Upload(u32),
     Pause,
     Resume,
+    Continue,
+    ChooseAgain,
     Retry(u32),
     Clear,
 }
 
-fn act(totals: &Totals) -> Act {
+fn act(shared: &Shared) -> Act {
+    let totals = shared.model.totals.now();
     let ended = totals.done + totals.failed + totals.rejected;
-    let ready = totals.files.saturating_sub(ended + totals.paused + totals.active);
+    let ready = totals.files.saturating_sub(ended + totals.paused + totals.needs_file + totals.active);
     if totals.active > 0 {
         Act::Pause
+    } else if totals.needs_file > 0 {
+        let opens = |row: &Arc<Row>| row.state == RowState::NeedsFile(Need::Open);
+        if shared.model.rows().iter().any(opens) { Act::Continue } else { Act::ChooseAgain }
     } else if totals.paused > 0 {
         Act::Resume
     } else if ready > 0 {
@@ -40,6 +46,8 @@ fn label(act: Act) -> String {
         Act::Upload(count) => words::join(&["Upload ", &words::files(u64::from(count))]),
         Act::Pause => words::PAUSE_ALL.to_owned(),
         Act::Resume => words::RESUME_ALL.to_owned(),
+        Act::Continue => words::CONTINUE.to_owned(),
+        Act::ChooseAgain => words::CHOOSE_AGAIN.to_owned(),
         Act::Retry(count) => words::join(&["Retry ", &words::files(u64::from(count))]),
         Act::Clear => words::CLEAR.to_owned(),
     }
@@ -59,7 +67,7 @@ pub(super) fn build(cx: &Scope, shared: &Rc<Shared>) {
 fn paint(shared: &Rc<Shared>) {
     let (totals, tree) = (shared.model.totals.get(), &shared.tree);
     let permille = share(totals.sent, totals.bytes);
-    let moving = totals.active > 0 || totals.paused > 0;
+    let moving = totals.active + totals.paused + totals.needs_file > 0;
     let state = if moving {
         tree.set(part::WHOLE, "role", "progressbar");
         tree.set(part::WHOLE, "aria-valuenow", &format::number(permille / 10));
@@ -75,9 +83,9 @@ fn paint(shared: &Rc<Shared>) {
     };
     tree.set(part::WHOLE, "data-state", state);
     tree.set(part::WHOLE_LEVEL, ":inline-size", &format::percent(permille));
-    let act = act(&totals);
+    let act = act(shared);
     // Pausing and clearing are there, but nothing that a person must do.
-    let main = matches!(act, Act::Upload(_) | Act::Retry(_) | Act::Resume);
+    let main = matches!(act, Act::Upload(_) | Act::Retry(_) | Act::Resume | Act::Continue | Act::ChooseAgain);
     tree.set(part::PRIMARY, "class", if main { "main-act" } else { "quiet" });
     tree.show(part::PRIMARY, act != Act::None);
     tree.text(part::PRIMARY, &label(act));
@@ -85,11 +93,13 @@ fn paint(shared: &Rc<Shared>) {
 
 /// The primary button was pressed.
 pub(super) fn press(shared: &Shared) {
-    shared.command(match act(&shared.model.totals.now()) {
+    shared.command(match act(shared) {
         Act::None => return,
         Act::Upload(_) => Command::Start(Which::All),
         Act::Pause => Command::Pause(Which::All),
-        Act::Resume => Command::Resume(Which::All),
+        Act::Resume | Act::Continue => Command::Resume(Which::All),
+        // Each finds its own row.
+        Act::ChooseAgain => return shared.pick(None),
         Act::Retry(_) => Command::Retry(Which::All),
         Act::Clear => {
             shared.tree.focus(part::CHOOSE);

@@ -18,13 +18,14 @@ use crate::{
     options::Options,
 };
 use announce::Announcer;
+use js_sys::Array;
 use model::{Happened, Model};
 use std::{
     cell::{Cell, RefCell},
     rc::{Rc, Weak},
     sync::Arc,
 };
-use updock_engine::{Command, FileKey, Row, Totals, Which};
+use updock_engine::{Command, FileKey, Row, RowState, Totals, Which};
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(module = "/src/ui/ui.js")]
@@ -239,9 +240,15 @@ impl Shared {
             }),
         );
         driver.set_credentials(self.credentials.borrow().clone());
+        // Files may have come before there was a usable public key, and must find their uploads from before.
+        let weak = Rc::downgrade(self);
+        let begin = move || {
+            if let Some(shared) = weak.upgrade() {
+                shared.intake.begin();
+            }
+        };
+        driver.open_journal(&self.model.options.now().scope, Box::new(begin));
         self.driver.replace(Some(driver));
-        // Files may have come before there was a usable public key.
-        self.intake.begin();
     }
 
     /// Once a frame: what the engine told.
@@ -269,10 +276,17 @@ impl Shared {
 
     /// Files by the picker.
     fn chosen(&self, files: &JsValue) {
-        if let Some(key) = self.replacing.take()
-            && files.unchecked_ref::<js_sys::Array>().length() > 0
-        {
-            self.command(Command::Remove(Which::One(key)));
+        let files: &Array = files.unchecked_ref();
+        let replacing = self.replacing.take().filter(|_| files.length() > 0);
+        let needs = |row: &Arc<Row>| matches!(row.state, RowState::NeedsFile(_));
+        match replacing {
+            Some(key) if self.model.row(key).as_ref().is_some_and(needs) => {
+                if let Some(driver) = &*self.driver.borrow() {
+                    driver.give(key, &files.shift());
+                }
+            }
+            Some(key) => self.command(Command::Remove(Which::One(key))),
+            None => {}
         }
         self.intake.take(files);
     }

@@ -16,7 +16,7 @@ use std::{
     rc::Rc,
     sync::Arc,
 };
-use updock_engine::{FileKey, Millis, Row, RowState, Totals};
+use updock_engine::{FileKey, Millis, Need, Row, RowState, Totals};
 use updock_types::policy::UploadPolicy;
 
 /// Numbers change four times a second at most; more cannot be read.
@@ -35,6 +35,8 @@ pub enum Happened {
     Succeeded,
     /// It has failed or was refused.
     Failed,
+    /// Another file was chosen than the one its upload began with.
+    Mistaken,
     /// It is gone.
     Removed,
 }
@@ -176,8 +178,13 @@ impl Model {
         if reordered || removed {
             self.order.set(self.order.now().wrapping_add(1));
         }
-        self.totals.update(totals);
         notable |= reordered || removed;
+        // What can be done about rows may change while their numbers stay.
+        if notable {
+            self.totals.set(totals);
+        } else {
+            self.totals.update(totals);
+        }
         if notable || now().since(self.numbers_at.get()).0 >= NUMBERS_MS {
             self.paint_numbers(tree);
         } else {
@@ -287,6 +294,7 @@ fn transition(was: Option<&Row>, row: &Row) -> Option<Happened> {
         RowState::Done { .. } if !same_kind => Some(Happened::Succeeded),
         RowState::Failed(_) | RowState::Rejected(_) if !same_kind => Some(Happened::Failed),
         RowState::Uploading if !same_kind && row.sent == 0 => Some(Happened::Started),
+        RowState::NeedsFile(Need::Wrong(_)) => Some(Happened::Mistaken),
         _ if was.is_some_and(|was| was.sent != row.sent) => Some(Happened::Progressed),
         _ => None,
     }

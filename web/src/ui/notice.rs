@@ -8,7 +8,7 @@ use updock_engine::{Command, RowState, Which};
 const STRIP: &str = "div.notice|part=notice
  svg
  span
- button.quiet|type=button|text=Remove them|@click=0";
+ button.quiet|type=button|@click=0";
 
 const MARK: u32 = 1;
 const SENTENCE: u32 = 2;
@@ -23,6 +23,7 @@ pub(super) fn build(cx: &Scope, shared: &Rc<Shared>) {
         let totals = shared.model.totals.get();
         let (ready, online) = (shared.ready.get(), shared.online.get());
         let refused;
+        let mut act = words::REMOVE_THEM;
         let (icon, sentence) = if !ready {
             (icons::ALERT, words::NO_KEY)
         } else if !online && totals.files > 0 {
@@ -31,6 +32,10 @@ pub(super) fn build(cx: &Scope, shared: &Rc<Shared>) {
             // One alone says it in its row.
             refused = words::join(&[&words::files(u64::from(totals.rejected)), " not added. Each says why."]);
             (icons::ALERT, &*refused)
+        } else if totals.needs_file > 0 {
+            refused = words::from_before(totals.needs_file);
+            act = words::DISCARD;
+            (icons::RETRY, &*refused)
         } else {
             strip = None;
             return;
@@ -38,7 +43,8 @@ pub(super) fn build(cx: &Scope, shared: &Rc<Shared>) {
         let strip = strip.get_or_insert_with(|| make(&shared));
         strip.set(MARK, "d", icon);
         strip.text(SENTENCE, sentence);
-        strip.show(REMOVE, ready && icon == icons::ALERT);
+        strip.text(REMOVE, act);
+        strip.show(REMOVE, ready && icon != icons::OFFLINE);
     }));
 }
 
@@ -48,8 +54,15 @@ fn make(shared: &Rc<Shared>) -> Tree {
         STRIP,
         Box::new(move |_, _, _| {
             let Some(shared) = weak.upgrade() else { return };
+            // What the strip is about: uploads from before only when nothing was refused.
+            let refused = shared.model.totals.now().rejected > 1;
             for row in shared.model.rows() {
-                if matches!(row.state, RowState::Rejected(_)) {
+                let about = match row.state {
+                    RowState::Rejected(_) => refused,
+                    RowState::NeedsFile(_) => !refused,
+                    _ => false,
+                };
+                if about {
                     shared.command(Command::Remove(Which::One(row.key)));
                 }
             }

@@ -3,7 +3,7 @@
 use super::{Shared, format, icons, list, model::RowView, words};
 use crate::dom::{Scope, Tree};
 use std::rc::Rc;
-use updock_engine::{Command, Failure, FileKey, Remedy, Row, RowState, Which};
+use updock_engine::{Command, Failure, FileKey, Need, Remedy, Row, RowState, Which};
 use updock_types::policy::Refusal;
 use wasm_bindgen::prelude::*;
 
@@ -22,6 +22,9 @@ enum Act {
     Replace,
     Cancel,
     Remove,
+    Continue,
+    ChooseAgain,
+    Discard,
 }
 
 impl Act {
@@ -35,6 +38,9 @@ impl Act {
             Self::Replace => ("Replace", icons::SWAP),
             Self::Cancel => ("Cancel", icons::CROSS),
             Self::Remove => ("Remove", icons::BIN),
+            Self::Continue => (words::CONTINUE, icons::PLAY),
+            Self::ChooseAgain => (words::CHOOSE_AGAIN, icons::UPLOAD),
+            Self::Discard => (words::DISCARD, icons::BIN),
         }
     }
 }
@@ -51,10 +57,17 @@ fn acts(state: &RowState) -> (Option<Act>, Act) {
             Remedy::Retry | Remedy::TellOwner => Some(Act::Retry),
         },
         RowState::Rejected(Refusal::TooMany { .. }) => None,
-        RowState::Rejected(_) | RowState::NeedsFile(_) => Some(Act::Replace),
+        RowState::Rejected(_) => Some(Act::Replace),
+        RowState::NeedsFile(Need::Open) => Some(Act::Continue),
+        RowState::NeedsFile(_) => Some(Act::ChooseAgain),
         _ => None,
     };
-    (first, if list::is_over(state) { Act::Remove } else { Act::Cancel })
+    let second = match state {
+        RowState::NeedsFile(_) => Act::Discard,
+        _ if list::is_over(state) => Act::Remove,
+        _ => Act::Cancel,
+    };
+    (first, second)
 }
 
 /// Empty if the word says it all.
@@ -62,10 +75,10 @@ fn state_icon(state: &RowState) -> icons::Icon {
     match state {
         RowState::Done { .. } => icons::CHECK,
         RowState::Failed(Failure::Cancelled) => icons::CROSS,
-        RowState::Failed(_) | RowState::Rejected(_) | RowState::NeedsFile(_) => icons::ALERT,
+        RowState::Failed(_) | RowState::Rejected(_) | RowState::NeedsFile(Need::Wrong(_)) => icons::ALERT,
         RowState::Waiting(_) => icons::CLOCK,
         RowState::Retrying { .. } => icons::RETRY,
-        RowState::Paused => icons::PAUSE,
+        RowState::Paused | RowState::NeedsFile(_) => icons::PAUSE,
         _ => "",
     }
 }
@@ -80,6 +93,7 @@ fn under_way(state: &RowState) -> bool {
             | RowState::Waiting(_)
             | RowState::Retrying { .. }
             | RowState::Processing
+            | RowState::NeedsFile(_)
     )
 }
 
@@ -244,14 +258,14 @@ fn happened(shared: &Rc<Shared>, key: FileKey, code: u32) {
     shared.command(match act {
         Some(Act::Start) => Command::Start(which),
         Some(Act::Pause) => Command::Pause(which),
-        Some(Act::Resume) => Command::Resume(which),
+        Some(Act::Resume | Act::Continue) => Command::Resume(which),
         Some(Act::Retry) => Command::Retry(which),
         Some(Act::Cancel) => Command::Cancel(which),
-        Some(Act::Remove) => {
+        Some(Act::Remove | Act::Discard) => {
             list::leave(shared, key);
             Command::Remove(which)
         }
-        Some(Act::Replace) => return shared.pick(Some(key)),
+        Some(Act::Replace | Act::ChooseAgain) => return shared.pick(Some(key)),
         None => return,
     });
 }

@@ -1,5 +1,8 @@
 // What the visible parts have the browser do. Handles are as the driver's: a function that is told a number; -1 ends it.
 
+// Smaller files are sent anew after a reload.
+const LARGE = 10_000_000;
+
 /**
  * Everything by which files come in, to the panel with these parts: `told(0, n)` where a drag is (-1 away, -2 over the
  * page, else over the panel with n files); `told(1, 0, files)` dropped or pasted; `told(2, n)` n files found in folders
@@ -25,6 +28,7 @@ export const doors = (told, parts, button, input) => {
     told(4, 0, chosen);
   });
   on(parts[input], 'cancel', () => told(5, 0));
+  parts[input].click = () => choose(parts[input], told);
   on(panel, 'dragenter dragover', (event) => {
     const data = files(event);
     if (!data) return;
@@ -61,6 +65,10 @@ export const doors = (told, parts, button, input) => {
       const entry = aligned && !file.type && items[index].webkitGetAsEntry?.();
       return !(entry?.isDirectory && folders.push(entry));
     });
+    // By its handle a large file can be gone on with after a reload.
+    for (const [index, file] of all.entries()) {
+      if (aligned && file.size > LARGE) items[index].getAsFileSystemHandle?.().then((handle) => (file.handle = handle), () => {});
+    }
     told(1, 0, plain);
     if (!folders.length) return;
     told(2, 0);
@@ -88,6 +96,28 @@ export const doors = (told, parts, button, input) => {
     if (lost) told(3, lost);
   };
   return () => off.abort();
+};
+
+/**
+ * Opens the picker: where there is one, the kind that gives handles. It tells as `doors` does. A browser that is driven by
+ * a test can answer only an input's.
+ */
+const choose = async (input, told) => {
+  const { multiple, accept } = input;
+  const plain = () => HTMLElement.prototype.click.call(input);
+  const kinds = accept.split(',').map((kind) => kind.trim()).filter(Boolean);
+  // It takes endings only together with a type.
+  if (!globalThis.showOpenFilePicker || navigator.webdriver || input.hasAttribute('data-plain') || /(^|,) *\./.test(accept)) return plain();
+  let handles;
+  try {
+    handles = await showOpenFilePicker({ multiple, ...(accept && { types: [{ accept: Object.fromEntries(kinds.map((kind) => [kind, []])) }] }) });
+  } catch ({ name }) {
+    return name === 'AbortError' ? told(5, 0) : plain();
+  }
+  while (handles.length) {
+    const files = handles.splice(0, 64).map(async (handle) => Object.assign(await handle.getFile(), { handle }));
+    told(4, 0, (await Promise.allSettled(files)).flatMap(({ value }) => value ?? []));
+  }
 };
 
 /** Which rows can be seen: `told(count, first)` after scrolling, resizing, showing, and `handle(height of a row)`; once a frame. */

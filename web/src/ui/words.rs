@@ -2,8 +2,8 @@
 //!
 //! Sentence case, short, concrete, no blame. What happened, then what to do. Never a bare code.
 
-use super::format::{bytes, duration, push_number};
-use updock_engine::{Cause, Failure, Millis, Row, RowState, Totals, WaitReason};
+use super::format::{bytes, bytes_of, duration, push_number};
+use updock_engine::{Cause, Failure, Millis, Mismatch, Need, Row, RowState, Totals, WaitReason};
 use updock_types::policy::{AcceptRule, Refusal, UploadPolicy};
 
 /// The button.
@@ -26,6 +26,14 @@ pub const ALL_FILES: &str = "All files";
 pub const PAUSE_ALL: &str = "Pause all";
 /// For all files.
 pub const RESUME_ALL: &str = "Resume all";
+/// For uploads from before whose files can be opened.
+pub const CONTINUE: &str = "Continue";
+/// For uploads from before whose files must be chosen again.
+pub const CHOOSE_AGAIN: &str = "Choose again";
+/// Takes uploads from before away.
+pub const DISCARD: &str = "Discard";
+/// Takes refused files away.
+pub const REMOVE_THEM: &str = "Remove them";
 /// Empties the list when all is over.
 pub const CLEAR: &str = "Clear list";
 /// No network.
@@ -123,6 +131,7 @@ pub fn state(state: &RowState) -> &'static str {
         RowState::Done { .. } => "Uploaded",
         RowState::Failed(Failure::Cancelled) => "Cancelled",
         RowState::Failed(_) => "Failed",
+        RowState::NeedsFile(Need::Open) => "Stopped",
         RowState::NeedsFile(_) => "Needs file",
         RowState::Removed => "Removed",
     }
@@ -171,7 +180,7 @@ pub fn reason(row: &Row, policy: &UploadPolicy, now: Millis) -> Option<String> {
                 seconds => join(&[cause, "; trying again in ", &duration(seconds)]),
             }
         }
-        RowState::NeedsFile(_) => "Choose the file again to go on where it stopped.".to_owned(),
+        RowState::NeedsFile(need) => join(&[&bytes_of(row.sent, row.size), needed(*need)]),
         _ => return None,
     })
 }
@@ -179,6 +188,19 @@ pub fn reason(row: &Row, policy: &UploadPolicy, now: Millis) -> Option<String> {
 /// Does the reason tell a time that passes?
 pub fn counts_down(state: &RowState) -> bool {
     matches!(state, RowState::Retrying { .. } | RowState::Waiting(WaitReason::Throttled(_)))
+}
+
+/// What to do about an upload from before, after how far it is.
+fn needed(need: Need) -> &'static str {
+    match need {
+        Need::Open => " sent. Continue to send the rest.",
+        Need::Choose => " sent. Choose the file again.",
+        Need::Wrong(Mismatch::Name) => " sent. That was a file with another name; choose the one from before.",
+        Need::Wrong(Mismatch::Size | Mismatch::Type) => " sent. That was another file; choose the one from before.",
+        Need::Wrong(Mismatch::Modified | Mismatch::Content) => {
+            " sent. That file has changed since. Choose it as it was, or discard this and add it anew."
+        }
+    }
 }
 
 fn seconds_until(at: Millis, now: Millis) -> u64 {
@@ -269,6 +291,12 @@ pub fn failure_code(state: &RowState) -> Option<&'static str> {
     })
 }
 
+/// Uploads from before, in one sentence.
+pub fn from_before(number: u32) -> String {
+    let number = u64::from(number);
+    count(number, "upload from before can go on where it stopped.", "uploads from before can go on where they stopped.")
+}
+
 /// The footer's line, without bytes and time.
 pub fn summary(totals: &Totals) -> String {
     let total = u64::from(totals.files.saturating_sub(totals.rejected));
@@ -284,6 +312,8 @@ pub fn summary(totals: &Totals) -> String {
         of_total("Uploading ", (done + failed + 1).min(total))
     } else if paused > 0 {
         join(&[&of_total("Paused, ", done), " uploaded"])
+    } else if totals.needs_file > 0 {
+        join(&[&files(u64::from(totals.needs_file)), " to continue"])
     } else if done + failed < total {
         join(&[&files(total - done - failed), " ready"])
     } else if failed > 0 && done > 0 {
@@ -378,6 +408,7 @@ mod tests {
             (totals(12, 9, 0, 3, 0), "Paused, 9 of 12 uploaded"),
             (totals(3, 0, 0, 0, 0), "3 files ready"),
             (totals(2, 0, 2, 0, 0), "2 files not uploaded"),
+            (Totals { needs_file: 2, ..totals(3, 1, 0, 0, 0) }, "2 files to continue"),
         ] {
             assert_eq!(summary(&totals), text);
         }

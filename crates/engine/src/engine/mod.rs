@@ -15,7 +15,7 @@ use crate::{
     Action, Config, FileKey, Hears, Input, Millis, NewFile, RequestId, Row, Snapshot, Start, Totals,
     backoff::{Chance, Retries},
     broker::{Broker, Generation},
-    file::{File, Phase, Step, Work},
+    file::{Diary, File, Phase, Step, Work},
     judge::Asked,
     pace::Pace,
     parts::Outgoing,
@@ -224,8 +224,16 @@ impl Engine {
 
     /// Is a file under way, or does one wait for its turn? Only then does it want a share of a budget.
     pub fn is_busy(&self) -> bool {
-        let queued = |key: &FileKey| self.file(*key).is_some_and(|file| matches!(file.phase, Phase::Queued(_)));
-        !self.active.is_empty() || !self.flights.is_empty() || self.queue.iter().any(queued)
+        self.totals.active > 0 || !self.flights.is_empty()
+    }
+
+    /// Would bytes be lost if this engine ended now: is a file under way whose upload is not written down?
+    pub fn would_lose(&self) -> bool {
+        self.files.iter().flatten().any(|file| {
+            let moves =
+                matches!(file.phase, Phase::Queued(_) | Phase::Active(_) | Phase::Paused(_) | Phase::Checking(..));
+            moves && !matches!(file.diary, Diary::Open(..))
+        })
     }
 
     /// Requests in flight; never more than the budget.
