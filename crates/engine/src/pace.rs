@@ -121,12 +121,13 @@ impl Pace {
             }
         }
         self.good = self.good.saturating_add(1);
+        // At the start any good answer will do: that of the start of an upload, before there are parts.
+        self.open(now, budget);
         if flying < self.window.min(budget) {
             // Nothing to learn from a line that is not used.
             self.period = Period { since: now, ..Period::default() };
             return;
         }
-        self.open(now, budget);
         self.judge_period(now, bytes, budget);
         match self.trial {
             Trial::More if self.good as usize >= 2 * self.window => {

@@ -206,7 +206,7 @@ fn nothing_is_sent_while_offline_and_everything_goes_on_after() {
 #[test]
 fn losing_the_network_costs_no_attempt() {
     let mut world = World::new(|_| {});
-    for nth in 1..=30 {
+    for nth in 1..=42 {
         world = world.fault(Endpoint::Part, nth, Fault::Reset);
     }
     let keys = world.add(&[30 * MIB]);

@@ -22,7 +22,7 @@ pub(crate) enum Mix {
     One,
     /// 1 GiB.
     Large,
-    /// 200 of 64 KiB.
+    /// 200 of 60 to 68 KiB.
     Small,
     /// A long one, two middling, many small.
     Mixed,
@@ -33,7 +33,7 @@ impl Mix {
         match self {
             Self::One => vec![64 * MIB],
             Self::Large => vec![1024 * MIB],
-            Self::Small => vec![64 * 1024; 200],
+            Self::Small => (0..200).map(|number| 60 * 1024 + number * 7919 % (8 * 1024)).collect(),
             Self::Mixed => {
                 let mut sizes = vec![100 * MIB, 30 * MIB, 2 * MIB, 2 * MIB, 26 * MIB];
                 sizes.extend([300 * 1024; 40]);
