@@ -50,7 +50,8 @@ pub struct Effect {
     /// Wait before anything else, before the body is read, milliseconds.
     #[serde(rename = "delay_ms", with = "millis", skip_serializing_if = "Option::is_none")]
     pub delay: Option<Duration>,
-    /// Answer with this status instead of handling the request. 429 is written as the service writes it.
+    /// Answer with this status instead of handling the request. 429 is written as the service writes it. 200 needs a
+    /// `body`: a captive portal's page, say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// Answer with this error of the Upload API's catalogue (`AccountBlockedError`), in the form the client asked for.
@@ -119,8 +120,8 @@ pub enum FaultError {
     /// An operation that does not exist.
     #[error("no operation is called `{0}`; there are: part, cdn, {known}", known = known_operations())]
     Operation(String),
-    /// A status that is none.
-    #[error("{0} is no HTTP status; expected 400 to 599")]
+    /// A status that nothing goes wrong with, or none at all.
+    #[error("{0} is no status of a fault; expected 400 to 599, or 200 with a body")]
     Status(u16),
     /// Expiry of what does not expire.
     #[error("only part and uploads.multipart_start can be expired, not `{0}`")]
@@ -177,7 +178,8 @@ impl Fault {
         {
             return Err(FaultError::Expiry(name.clone()));
         }
-        if let Some(status) = self.effect.status.filter(|status| !(400..=599).contains(status)) {
+        let wrong = |status: &u16| !(400..=599).contains(status) && (*status != 200 || self.effect.body.is_none());
+        if let Some(status) = self.effect.status.filter(wrong) {
             return Err(FaultError::Status(status));
         }
         if let Some(name) = self.effect.error.as_ref().filter(|name| error_code(name).is_none()) {
@@ -296,7 +298,8 @@ mod tests {
             ("nope", "not a list of faults"),
             (r#"[{"efect":{}}]"#, "unknown field"),
             (r#"[{"operation":"base"}]"#, "no operation is called `base`"),
-            (r#"[{"effect":{"status":200}}]"#, "200 is no HTTP status"),
+            (r#"[{"effect":{"status":200}}]"#, "200 is no status of a fault"),
+            (r#"[{"effect":{"status":204,"body":"x"}}]"#, "204 is no status of a fault"),
             (r#"[{"effect":{"error":"Nope"}}]"#, "no error is called `Nope`"),
             (r#"[{"effect":{"bytes_per_second":0}}]"#, "nonzero"),
             (r#"[{"operation":"cdn","effect":{"expired":true}}]"#, "only part and uploads.multipart_start can be"),

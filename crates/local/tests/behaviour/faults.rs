@@ -63,6 +63,10 @@ async fn a_body_of_any_kind_can_be_answered() {
     let answer = service.form("/base/?jsonerrors=1", one_file()).await;
     assert_eq!((answer.status.as_u16(), answer.text()), (502, "<html>bad gateway</html>"));
     assert_eq!(answer.header("access-control-allow-origin"), "*");
+    // A captive portal calls its page a success.
+    set(&service, json!({"effect": {"status": 200, "body": "<html>welcome</html>"}})).await;
+    let answer = service.form("/base/?jsonerrors=1", one_file()).await;
+    assert_eq!((answer.status.as_u16(), answer.text()), (200, "<html>welcome</html>"));
     service.send(Method::DELETE, "/_local/faults", &[], "").await;
     assert_eq!(service.form("/base/", one_file()).await.status, 200);
 }
