@@ -115,11 +115,13 @@ async fn many_files_go_at_once_and_each_has_its_own_end() {
 async fn faults_are_survived_without_sending_finished_parts_again() {
     let status = |status| Effect { status: Some(status), ..Effect::default() };
     let reset = |reset| Effect { reset: Some(reset), ..Effect::default() };
+    let portal = || Effect { body: Some("<html>Please log in</html>".to_owned()), ..status(200) };
     for (what, fault, most_parts) in [
         ("a part fails twice", fault("part", 2, status(503)), 5),
         ("the connection breaks within a part", fault("part", 1, reset(Reset::MidBody)), 4),
         ("the answer of a part is lost", fault("part", 1, reset(Reset::BeforeAnswer)), 4),
         ("the answer of complete is lost", fault("uploads.multipart_complete", 1, reset(Reset::BeforeAnswer)), 3),
+        ("a captive portal answers a part", fault("part", 1, portal()), 4),
         ("start fails", fault("uploads.multipart_start", 1, status(500)), 3),
         ("info fails", fault("uploads.info", 1, status(502)), 3),
     ] {

@@ -59,7 +59,7 @@ pub struct Reply<'a> {
     /// The `Retry-After` header, in seconds. The engine has no wall clock: where it is a date, a driver holds it against
     /// the `Date` of the same answer, or else against its own clock.
     pub retry_after: Option<&'a str>,
-    /// The body, if it is JSON.
+    /// The body: absent when there is none, null when it is no JSON.
     pub body: Option<&'a dyn Fields>,
 }
 
@@ -79,7 +79,8 @@ pub fn read_reply(expects: &Expect, reply: &Reply<'_>) -> Answer {
         return Answer::Refused(ServerRefusal { status: reply.status, code, detail, retry_after: wait(reply) });
     }
     if matches!(expects, Expect::PartStored) {
-        return Answer::PartStored;
+        // Storage says nothing where it has stored something: a page of a captive portal is no success.
+        return if reply.body.is_none() { Answer::PartStored } else { Answer::Nonsense };
     }
     match (reply.body, expects) {
         (Some(body), Expect::Each(each)) => Answer::Each(read_each(body, each)),

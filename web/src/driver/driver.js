@@ -149,7 +149,7 @@ export const send = (request, told, hears) => {
     if (live) told(1, status, answer);
   };
   const answered = (status, text, header) => {
-    let body;
+    let body = text ? null : undefined;
     try {
       body = JSON.parse(text);
     } catch {}

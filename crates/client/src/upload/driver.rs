@@ -424,7 +424,9 @@ impl Exchange {
         if self.stocks.iter().any(|(_, stock)| stock.check().is_err()) {
             return Answer::Unreadable;
         }
-        let json: Option<serde_json::Value> = serde_json::from_slice(&body.to_bytes()).ok();
+        let body = body.to_bytes();
+        let json: Option<serde_json::Value> =
+            (!body.is_empty()).then(|| serde_json::from_slice(&body).unwrap_or_default());
         let wait = wait(&head.headers);
         let reply = Reply {
             status: head.status.as_u16(),
