@@ -10,7 +10,7 @@ use crate::demo;
 use crate::error::{Doing, Error, Result};
 use crate::process::Run;
 use crate::setup::{browser, npm};
-use crate::stack::{self, Build, Plan, Ports, Stack};
+use crate::stack::{self, Build, Plan, Ports, SignedUploads, Stack};
 use crate::wasm::{self, Mode};
 use crate::workspace::Workspace;
 
@@ -37,6 +37,8 @@ pub(crate) fn run(workspace: &Workspace, as_built: bool) -> Result<()> {
         build: Build::Release,
         real: None,
         signer_secret: None,
+        signed_uploads: SignedUploads::Required,
+        connect: Vec::new(),
         folder: folder.join("parts"),
         keep: false,
         mounts: vec![("/bench/", workspace.bench().join("pages")), ("/e2e/", workspace.e2e().join("pages"))],

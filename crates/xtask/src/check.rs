@@ -16,7 +16,7 @@ use crate::process::Run;
 use crate::samples::{self, Hashing, Sample};
 use crate::setup::npm::hex;
 use crate::setup::{browser, npm};
-use crate::stack::{Build, Keys, Plan, Ports, Stack};
+use crate::stack::{Build, Keys, Plan, Ports, SignedUploads, Stack};
 use crate::workspace::Workspace;
 
 const LARGE: u64 = 150 * 1000 * 1000;
@@ -38,6 +38,8 @@ pub(crate) fn run(workspace: &Workspace, signer_secret: Option<&str>, as_built: 
         build: Build::Dev,
         real: None,
         signer_secret: signer_secret.map(Into::into),
+        signed_uploads: SignedUploads::Required,
+        connect: Vec::new(),
         folder: folder.join("parts"),
         keep: false,
         mounts: Vec::new(),

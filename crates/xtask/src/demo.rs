@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::error::{Doing, Error, Result};
-use crate::stack::{self, Build, Keys, Plan, Ports, Stack};
+use crate::stack::{self, Build, Keys, Plan, Ports, SignedUploads, Stack};
 use crate::wasm::{self, Mode};
 use crate::workspace::Workspace;
 
@@ -21,6 +21,8 @@ pub(crate) fn run(workspace: &Workspace, ports: Ports) -> Result<()> {
         build: Build::Dev,
         real: real_keys(),
         signer_secret: None,
+        signed_uploads: SignedUploads::Required,
+        connect: Vec::new(),
         folder: workspace.target().join("demo"),
         keep: false,
         mounts: Vec::new(),

@@ -17,7 +17,7 @@ use crate::demo;
 use crate::error::{Doing, Error, Result};
 use crate::process::Run;
 use crate::setup::{browser, npm};
-use crate::stack::{Build, Plan, Ports, Stack};
+use crate::stack::{Build, Plan, Ports, SignedUploads, Stack};
 use crate::workspace::Workspace;
 
 /// How to run them.
@@ -46,6 +46,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options, on_line: impl FnMut(
         build: Build::Dev,
         real: None,
         signer_secret: None,
+        signed_uploads: SignedUploads::Required,
+        connect: Vec::new(),
         folder: workspace.scratch("e2e"),
         keep: false,
         mounts: vec![("/e2e/", workspace.e2e().join("pages"))],

@@ -5,6 +5,7 @@
 
 mod arrows;
 mod bench;
+mod bench_browser;
 mod bench_engine;
 mod bench_local;
 mod bench_signer;
@@ -18,6 +19,8 @@ mod doctor;
 mod e2e;
 mod error;
 mod fuzz;
+mod line;
+mod mutants;
 mod names;
 mod process;
 mod runner;
@@ -106,6 +109,8 @@ enum Task {
     Crash(crash::Options),
     /// Hold the engine to its promises on random schedules of faults, commands and links
     Simulate(simulate::Options),
+    /// Change the engine in one place after another, and see whether its tests notice
+    Mutants(mutants::Options),
     /// Format all Rust
     Fmt {
         /// Only say whether it is formatted
@@ -134,6 +139,8 @@ enum Measured {
     Signer,
     /// The engine, and its pace beside every fixed number of requests at a time
     Engine,
+    /// The widget in a browser, beside Uploadcare's bare client
+    Browser,
 }
 
 fn main() -> ExitCode {
@@ -165,10 +172,12 @@ fn run(task: &Task) -> Result<()> {
         Task::Bench { what: Measured::Widget, as_built } => bench::run(&workspace, *as_built),
         Task::Bench { what: Measured::Local, .. } => bench_local::run(&workspace),
         Task::Bench { what: Measured::Signer, .. } => bench_signer::run(&workspace),
-        Task::Bench { what: Measured::Engine, .. } => bench_engine::run(&workspace),
+        Task::Bench { what: Measured::Engine, as_built } => bench_engine::run(&workspace, *as_built),
+        Task::Bench { what: Measured::Browser, as_built } => bench_browser::run(&workspace, *as_built),
         Task::Fuzz(options) => fuzz::run(&workspace, options),
         Task::Crash(options) => crash::run(&workspace, options),
         Task::Simulate(options) => simulate::run(&workspace, options),
+        Task::Mutants(options) => mutants::run(&workspace, options),
         Task::Fmt { check } => test::fmt(&workspace, *check),
         Task::Lint => test::lint(&workspace),
         Task::WasmTestRunner { args } => runner::run(args),

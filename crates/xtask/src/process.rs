@@ -22,11 +22,7 @@ impl Run {
     /// `what` begins the sentence "... failed".
     pub(crate) fn new(what: impl Into<String>, program: impl AsRef<OsStr>) -> Self {
         let mut command = Command::new(program);
-        for (name, _) in env::vars_os() {
-            if set_by_cargo(&name.to_string_lossy()) {
-                command.env_remove(name);
-            }
-        }
+        without_cargo(&mut command);
         command.stdin(Stdio::null());
         Self { command, what: what.into() }
     }
@@ -110,12 +106,29 @@ impl Run {
         Ok(stdout)
     }
 
+    /// Runs it in silence: did it succeed, and everything it said?
+    pub(crate) fn heard(mut self) -> Result<(bool, String)> {
+        let output = self.command.output();
+        let output = output.map_err(|error| Error::Io { what: format!("run {}", self.what), source: error })?;
+        let said = [output.stdout, output.stderr].concat();
+        Ok((output.status.success(), String::from_utf8_lossy(&said).into_owned()))
+    }
+
     fn judge(&self, ran: std::io::Result<(std::process::ExitStatus, String)>) -> Result<()> {
         let failed = |how: String, output: String| Err(Error::Command { what: self.what.clone(), how, output });
         match ran {
             Ok((status, _)) if status.success() => Ok(()),
             Ok((status, said)) => failed(status.to_string(), tail(&said)),
             Err(error) => failed(format!("{}: {error}", self.command.get_program().to_string_lossy()), String::new()),
+        }
+    }
+}
+
+/// Takes away what cargo sets for this process.
+pub(crate) fn without_cargo(command: &mut Command) {
+    for (name, _) in env::vars_os() {
+        if set_by_cargo(&name.to_string_lossy()) {
+            command.env_remove(name);
         }
     }
 }

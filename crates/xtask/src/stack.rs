@@ -47,6 +47,13 @@ pub(crate) enum Build {
     Release,
 }
 
+/// Does the stand-in take uploads without a credential?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SignedUploads {
+    Required,
+    Off,
+}
+
 /// What to start, and how.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
@@ -56,6 +63,9 @@ pub(crate) struct Plan {
     pub(crate) real: Option<Keys>,
     /// What the signer is told the secret is.
     pub(crate) signer_secret: Option<String>,
+    pub(crate) signed_uploads: SignedUploads,
+    /// Other origins that the page may talk to.
+    pub(crate) connect: Vec<String>,
     /// Where it all keeps its files. Emptied before the start unless `keep`.
     pub(crate) folder: PathBuf,
     pub(crate) keep: bool,
@@ -117,7 +127,7 @@ impl Stack {
                 .chain([("/updock/", workspace.dist()), ("/", workspace.demo())])
                 .collect(),
             config: config(&plan, local_origin.as_deref(), signer.origin()),
-            connect: if plan.real.is_some() { vec![REAL_STORAGE.into()] } else { Vec::new() },
+            connect: plan.connect.iter().cloned().chain(plan.real.as_ref().map(|_| REAL_STORAGE.into())).collect(),
             decisions: decisions.clone(),
         };
         let router = serve::router(page);
@@ -220,7 +230,11 @@ async fn free_address(ports: Ports, known: u16) -> String {
 
 async fn start_local(binaries: &Path, plan: &Plan, address: &str) -> Result<Child> {
     let keys = Keys::demo();
-    let args = ["serve", "--listen", address, "--signed-uploads", "required", "--data-dir"].map(String::from);
+    let signed = match plan.signed_uploads {
+        SignedUploads::Required => "required",
+        SignedUploads::Off => "off",
+    };
+    let args = ["serve", "--listen", address, "--signed-uploads", signed, "--data-dir"].map(String::from);
     let data = plan.folder.join("local").display().to_string();
     let envs = [("UPLOADCARE_PUBLIC_KEY", keys.public), (SECRET_VARIABLE, keys.secret)];
     let args: Vec<String> = args.into_iter().chain([data]).collect();
