@@ -18,6 +18,7 @@ mod demo;
 mod doctor;
 mod e2e;
 mod error;
+mod faults;
 mod fuzz;
 mod line;
 mod mutants;
@@ -107,6 +108,8 @@ enum Task {
     Fuzz(fuzz::Options),
     /// Kill the stand-in or the signer under load, again and again, and look for what it lost
     Crash(crash::Options),
+    /// Upload through every fault there is, natively and in Chromium, and hold each end against what it must be
+    Faults(faults::Options),
     /// Hold the engine to its promises on random schedules of faults, commands and links
     Simulate(simulate::Options),
     /// Change the engine in one place after another, and see whether its tests notice
@@ -176,6 +179,7 @@ fn run(task: &Task) -> Result<()> {
         Task::Bench { what: Measured::Browser, as_built } => bench_browser::run(&workspace, *as_built),
         Task::Fuzz(options) => fuzz::run(&workspace, options),
         Task::Crash(options) => crash::run(&workspace, options),
+        Task::Faults(options) => faults::run(&workspace, options, &mut test::Counts::default()),
         Task::Simulate(options) => simulate::run(&workspace, options),
         Task::Mutants(options) => mutants::run(&workspace, options),
         Task::Fmt { check } => test::fmt(&workspace, *check),

@@ -11,7 +11,7 @@ use crate::setup::npm;
 use crate::setup::postgres::Postgres;
 use crate::setup::wasm_target::{self, WasmCargo};
 use crate::workspace::Workspace;
-use crate::{arrows, check, conformance, demo, e2e, runner, size, wasm};
+use crate::{arrows, check, conformance, demo, e2e, faults, runner, size, wasm};
 
 /// Tests that ran and how they ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -91,6 +91,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     step("official SDKs", &mut |counts| {
         conformance::run(workspace, &conformance::Options::default(), conformance::Form::Short, counts)
     });
+    step("fault matrix", &mut |counts| faults::run(workspace, &faults::Options::of_test(), counts));
     step("end to end", &mut |counts| e2e::run(workspace, &e2e::Options::default(), |line| counts.read(line)));
     finish(&done)
 }
@@ -134,7 +135,8 @@ pub(crate) fn lint(workspace: &Workspace) -> Result<()> {
             &["--package", "updock", "--features", "element", "--target", wasm_target::TARGET],
         )?;
     }
-    conformance::check_docs(workspace)
+    conformance::check_docs(workspace)?;
+    faults::check_docs(workspace)
 }
 
 /// TypeScript over the shell, whose imports the wasm build has just made.

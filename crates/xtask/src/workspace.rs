@@ -64,6 +64,11 @@ impl Workspace {
         self.root.join("tests/conformance")
     }
 
+    /// The fault matrix and what plays it in a browser.
+    pub(crate) fn faults(&self) -> PathBuf {
+        self.root.join("tests/faults")
+    }
+
     /// The bare page and the driver of `bench`.
     pub(crate) fn bench(&self) -> PathBuf {
         self.root.join("tests/bench")
