@@ -192,7 +192,10 @@ Examples:
   updock upload film.mp4
   updock upload *.jpg --store yes --metadata album=summer --tag cat
   updock upload backup.tar --multipart-threshold 10MB --parallel 12
-  updock upload photo.jpg --json | jq -r .uuid")]
+  updock upload photo.jpg --json | jq -r .uuid
+
+A large file whose upload was interrupted, killed or failed goes on where it stopped: run the same command again, within
+23 hours and with the file unchanged.")]
 pub(crate) struct UploadArgs {
     /// Files to upload, or `http` and `https` addresses of files that the service is to fetch
     #[arg(required = true, value_name = "FILE")]
@@ -205,6 +208,12 @@ pub(crate) struct UploadArgs {
     /// Most requests at once; parts take three quarters of them
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=32))]
     pub(crate) parallel: u8,
+    /// Start every file anew, and write nothing down to go on from later
+    #[arg(long)]
+    pub(crate) no_resume: bool,
+    /// Where uploads under way are written down [default: a folder of yours for state]
+    #[arg(long, value_name = "FOLDER", env = "UPDOCK_STATE_DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
     /// Show no progress
     #[arg(long, short)]
     pub(crate) quiet: bool,

@@ -107,6 +107,9 @@ impl From<UploadError> for Failed {
             (UploadError::Failed(Failure::GaveUp(_) | Failure::Throttled), _) => {
                 (Some("check the network and try again"), exit::NOT_REACHED)
             }
+            (UploadError::Interrupted { resumable: true }, _) => {
+                (Some("run the same command again to go on where it stopped"), exit::INTERRUPTED)
+            }
             (_, Remedy::Retry) => (Some("try again"), exit::FAILED),
             (_, Remedy::Replace | Remedy::TellOwner) => (None, exit::FAILED),
         };

@@ -9,6 +9,7 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 /// Where results go.
+#[derive(Clone)]
 pub(crate) struct Output {
     json: bool,
 }
@@ -44,6 +45,17 @@ impl Output {
         } else {
             let hint = failed.hint.as_ref().map(|hint| format!("\n  {}", plain(hint))).unwrap_or_default();
             writeln!(err, "updock: {}{hint}", plain(&failed.what))
+        };
+    }
+
+    /// Tells of something worth knowing, and goes on.
+    pub(crate) fn note(&self, note: &str) {
+        let mut err = io::stderr().lock();
+        // When nobody listens any more, nothing can be told.
+        let _ = if self.json {
+            writeln!(err, "{}", serde_json::json!({ "note": note }))
+        } else {
+            writeln!(err, "updock: {}", plain(note))
         };
     }
 

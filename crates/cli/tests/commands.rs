@@ -71,6 +71,7 @@ impl Service {
         let mut command = updock();
         command.args(arguments).current_dir(self.folder.path());
         command.args(["--public-key", "demopublickey", "--base-url", &self.local.base_url()]);
+        command.env("UPDOCK_STATE_DIR", self.folder.path().join("state"));
         command
     }
 
@@ -341,5 +342,5 @@ async fn an_interrupted_upload_breaks_off_at_once() {
     assert!(Command::new("kill").args(["-INT", &pid]).status().await.unwrap().success());
     let ended = tokio::time::timeout(Duration::from_secs(5), child.wait_with_output()).await.expect("at once").unwrap();
     assert_eq!(ended.status.code(), Some(130), "{}", String::from_utf8_lossy(&ended.stderr));
-    assert_eq!(parts(), 4);
+    assert!(parts() <= 8, "no part is sent twice, and no more than fly at once: {}", parts());
 }

@@ -21,6 +21,7 @@ async fn peak_of(size: u64) -> u64 {
     let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_updock"))
         .args(["upload", "sparse.bin", "--json", "--public-key", "demopublickey", "--base-url", &local.base_url()])
         .env_remove("UPLOADCARE_SECRET_KEY")
+        .env("UPDOCK_STATE_DIR", folder.path().join("state"))
         .current_dir(folder.path())
         .stdout(Stdio::piped())
         .kill_on_drop(true)

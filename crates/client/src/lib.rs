@@ -23,7 +23,7 @@ pub use retry::Retry;
 pub use upload::{
     Changes, Control, Credentials, Derivative, DerivativeStarted, DerivativeStatus, DirectUpload, FileOptions, FromUrl,
     FromUrlStarted, FromUrlStatus, ImageSource, MultipartStart, Outcome, Source, Upload, UploadCall, UploadError,
-    UploadOptions, Uploaded, Uploader, UploaderBuilder,
+    UploadOptions, Uploaded, Uploader, UploaderBuilder, state_folder,
 };
 // What the engine tells of a file under way.
 pub use updock_engine::{Cause, Command, Failure, FileKey, Remedy, Row, RowState, Store, Totals, WaitReason, Which};

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should end where it stands")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -316,4 +316,138 @@ async fn an_address_is_a_source_like_any_other() {
     assert!(matches!(&outcomes[2], Err(UploadError::Failed(Failure::Refused { .. }))), "{:?}", outcomes[2]);
     assert_eq!(outcomes[3].as_ref().unwrap().name, "b.txt");
     assert_eq!(served(&local, outcomes[3].as_ref().unwrap().file).await, b"at hand too");
+}
+
+/// Until so many parts are stored, and the uploader has heard of it: it asks for no more.
+async fn until_stored(local: &LocalUploadcare, stored: usize) {
+    let (mut count, mut since) = (0, std::time::Instant::now());
+    while since.elapsed() < Duration::from_millis(300) {
+        let requests = local.requests();
+        let parts: Vec<_> = requests.iter().filter(|request| request.operation == Some("part")).collect();
+        if parts.len() != count || parts.iter().filter(|part| part.status == Some(200)).count() < stored {
+            (count, since) = (parts.len(), std::time::Instant::now());
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Bytes of all parts that were stored.
+fn stored_bytes(local: &LocalUploadcare) -> u64 {
+    let requests = local.requests();
+    let stored = requests.iter().filter(|request| request.operation == Some("part") && request.status == Some(200));
+    stored.map(|part| part.received).sum()
+}
+
+/// Four parts are stored, and the others never end.
+async fn four_of_eight() -> LocalUploadcare {
+    let slow = Effect { delay: Some(Duration::from_mins(1)), ..Effect::default() };
+    let faults = vec![Fault { skip: 4, ..fault("part", 100, slow) }];
+    LocalUploadcare::with(Config { faults, ..Config::default() }).await.unwrap()
+}
+
+#[tokio::test]
+async fn an_upload_goes_on_in_the_next_process_unless_something_makes_it_another() {
+    let tagged = FileOptions { tags: vec![Tag::parse("cat").unwrap()], ..FileOptions::default() };
+    for (what, second, starts) in [
+        ("the same", FileOptions::default(), 1),
+        ("other tags", tagged, 2),
+        ("another store", FileOptions { store: Store::Never, ..FileOptions::default() }, 2),
+    ] {
+        let local = four_of_eight().await;
+        let folder = tempfile::tempdir().unwrap();
+        let (path, bytes) = file(&folder, "large.bin", 40 * MIB);
+        let options = UploadOptions { journal: Some(folder.path().join("journal")), ..in_parts() };
+        let uploader = uploader(&local).build();
+        let upload = uploader.upload(vec![Source::path(&path)], &options, |_| {});
+        until_stored(&local, 4).await;
+        upload.control().leave();
+        let left = upload.finish().await;
+        assert!(matches!(left[0], Err(UploadError::Interrupted { resumable: true })), "{left:?}");
+
+        let before = stored_bytes(&local);
+
+        local.set_faults(Vec::new());
+        let resumed = Arc::new(Mutex::new(Vec::new()));
+        let hear = {
+            let resumed = Arc::clone(&resumed);
+            move |changes: Changes<'_>| resumed.lock().unwrap().extend(changes.resumed.iter().map(|row| row.sent))
+        };
+        let options = UploadOptions { file: second, ..options };
+        let sources = vec![Source::bytes("a.txt", "hello"), Source::path(&path)];
+        let outcomes = uploader.upload(sources, &options, hear).finish().await;
+        assert_eq!(outcomes[0].as_ref().unwrap().name, "a.txt", "{what}");
+        assert!(served(&local, outcomes[1].as_ref().unwrap().file).await == bytes, "{what}: other bytes arrived");
+        let again = if starts == 1 { 0 } else { before };
+        assert_eq!(stored_bytes(&local), 40 * MIB as u64 + again, "{what}");
+        assert_eq!(sent(&local, "uploads.multipart_start"), starts, "{what}");
+        let expected: &[u64] = if starts == 1 { &[before] } else { &[] };
+        assert_eq!(*resumed.lock().unwrap(), expected, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn two_at_once_do_not_go_on_with_the_same_upload() {
+    let local = four_of_eight().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (path, bytes) = file(&folder, "large.bin", 40 * MIB);
+    let options = UploadOptions { journal: Some(folder.path().join("journal")), ..in_parts() };
+    let uploader = uploader(&local).build();
+    let first = uploader.upload(vec![Source::path(&path)], &options, |_| {});
+    until_stored(&local, 4).await;
+    local.set_faults(Vec::new());
+    let uploaded = uploader.upload_path(&path, &options).await.unwrap();
+    assert!(served(&local, uploaded.file).await == bytes);
+    assert_eq!(sent(&local, "uploads.multipart_start"), 2);
+    first.control().leave();
+    assert!(matches!(first.finish().await[0], Err(UploadError::Interrupted { .. })));
+    let third = uploader.upload_path(&path, &options).await.unwrap();
+    assert_ne!(third.file, uploaded.file);
+    assert_eq!(sent(&local, "uploads.multipart_start"), 2, "the first upload is gone on with");
+}
+
+#[tokio::test]
+async fn a_journal_that_cannot_be_written_is_done_without() {
+    let local = LocalUploadcare::start().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (path, _) = file(&folder, "large.bin", 12 * MIB);
+    let taken = folder.path().join("taken");
+    std::fs::write(&taken, "a file, no folder").unwrap();
+    let options = UploadOptions { journal: Some(taken), ..in_parts() };
+    assert!(uploader(&local).build().upload_path(&path, &options).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_file_that_shrinks_grows_or_vanishes_between_its_parts_ends_in_a_state_with_its_reason() {
+    let len = |path: &Path, len| std::fs::File::options().write(true).open(path).unwrap().set_len(len).unwrap();
+    let change = |what, path: &Path| match what {
+        "shrinks" => len(path, 7),
+        "grows" => len(path, 50 * MIB as u64),
+        "is replaced" => {
+            std::fs::remove_file(path).unwrap();
+            std::fs::write(path, vec![1; 40 * MIB]).unwrap();
+        }
+        _ => std::fs::remove_file(path).unwrap(),
+    };
+    for what in ["shrinks", "grows", "is replaced", "vanishes"] {
+        let slow = Effect { delay: Some(Duration::from_millis(200)), ..Effect::default() };
+        let config = Config { faults: vec![fault("part", 100, slow)], ..Config::default() };
+        let local = LocalUploadcare::with(config).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (path, bytes) = file(&folder, "large.bin", 40 * MIB);
+        let options = UploadOptions { journal: Some(folder.path().join("journal")), ..in_parts() };
+        let upload = uploader(&local).build().upload(vec![Source::path(&path)], &options, |_| {});
+        while !local.requests().iter().any(|part| part.operation == Some("part") && part.status == Some(200)) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        change(what, &path);
+        let outcome = upload.finish().await.pop().unwrap();
+        match outcome {
+            Err(UploadError::Failed(Failure::Unreadable)) => {}
+            // Whoever holds a file open can read it after its name is gone.
+            Ok(uploaded) if what == "is replaced" || what == "vanishes" => {
+                assert!(served(&local, uploaded.file).await == bytes, "{what}: a mixture arrived");
+            }
+            other => panic!("{what}: {other:?}"),
+        }
+    }
 }

@@ -10,7 +10,9 @@ use serde::Serialize;
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
-use updock_client::{Changes, Control, FileKey, Row, RowState, Source, UploadError, UploadOptions, WaitReason};
+use updock_client::{
+    Changes, Control, FileKey, Row, RowState, Source, UploadError, UploadOptions, WaitReason, state_folder,
+};
 use updock_types::FileUuid;
 
 /// Most files that have a bar of their own at a time.
@@ -28,11 +30,25 @@ struct Printed<'a> {
 
 pub(crate) async fn run(args: &UploadArgs, project: &Project<'_>, output: &Output) -> Result<(), Failed> {
     let uploader = project.uploader()?;
-    let options =
-        UploadOptions { file: args.new.options(), multipart_from: args.multipart_threshold, budget: args.parallel };
+    let journal = if args.no_resume { None } else { args.state_dir.clone().or_else(state_folder) };
+    let options = UploadOptions {
+        file: args.new.options(),
+        multipart_from: args.multipart_threshold,
+        budget: args.parallel,
+        journal,
+    };
     let sources = args.files.iter().map(|file| source(file)).collect();
     let mut bars = (output.draws() && !args.quiet).then(|| Bars::new(args.files.len()));
+    let (notes, quiet) = (output.clone(), args.quiet);
     let upload = uploader.upload(sources, &options, move |changes| {
+        for row in changes.resumed.iter().filter(|_| !quiet) {
+            let note =
+                format!("{} goes on where it stopped: {} of {} are there", row.name, size(row.sent), size(row.size));
+            match &bars {
+                Some(bars) => bars.above(&note),
+                None => notes.note(&note),
+            }
+        }
         if let Some(bars) = &mut bars {
             bars.show(changes);
         }
@@ -62,7 +78,7 @@ pub(crate) async fn run(args: &UploadArgs, project: &Project<'_>, output: &Outpu
                 })?;
             }
             Err(error) => {
-                cancelled |= matches!(error, UploadError::Cancelled);
+                cancelled |= matches!(error, UploadError::Cancelled | UploadError::Interrupted { .. });
                 tally.bad(Failed::from(error).about(path.display()));
             }
         }
@@ -79,11 +95,11 @@ fn source(file: &Path) -> Source {
     }
 }
 
-/// Ctrl-C gives up in good order: what is done is printed, the rest is broken off.
+/// Ctrl-C ends in good order: what is done is printed, the rest is broken off and can be gone on with.
 fn interrupt(control: Control) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
-            control.cancel();
+            control.leave();
         }
     })
 }
@@ -105,6 +121,12 @@ impl Bars {
             bar
         });
         Self { screen, whole, files: HashMap::new() }
+    }
+
+    /// A line that stays.
+    fn above(&self, line: &str) {
+        // A screen that is gone shows nothing.
+        let _ = self.screen.println(format!("updock: {}", plain(line)));
     }
 
     fn show(&mut self, changes: Changes<'_>) {

@@ -5,6 +5,7 @@
 
 use super::calls::bearer;
 use super::form::multipart;
+use super::journal::Folder;
 use super::outcome::{Outcome, UploadError, Uploaded};
 use super::source::{Opened, Source, Stock};
 use super::{Credentials, Uploader};
@@ -12,8 +13,9 @@ use crate::answer::retry_after;
 use crate::http::{Http, Meter, Payload, Piece, USER_AGENT};
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, Limited};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -21,9 +23,9 @@ use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use updock_engine::{
     Action, Answer, Body, Command, Config, CredentialSource, Engine, Failure, FileKey, FileOptions, Fingerprint,
-    FormValue, Input, Millis, Reply, Request, RequestId, Row, RowState, Totals, Which, read_reply,
+    FormField, FormValue, Input, Journal, Millis, Reply, Request, RequestId, Row, RowState, Totals, Which, read_reply,
 };
-use updock_types::PublicKey;
+use updock_types::{FileUuid, PublicKey};
 
 /// How often progress is looked at and told.
 const BEAT: Duration = Duration::from_millis(100);
@@ -41,19 +43,26 @@ pub struct UploadOptions {
     pub multipart_from: u64,
     /// Most requests in flight; 8 otherwise, of which parts take three quarters.
     pub budget: u8,
+    /// A folder in which files that go in parts are written down, so that an upload outlives its process: the next one
+    /// of the same file, with the same things said about it, within 23 hours, goes on where it stopped. It holds URLs
+    /// that let their bearer write parts of these uploads; others cannot read it. None otherwise; see
+    /// [`crate::state_folder`].
+    pub journal: Option<PathBuf>,
 }
 
 impl Default for UploadOptions {
     fn default() -> Self {
-        Self { file: FileOptions::default(), multipart_from: 25 * 1024 * 1024, budget: 8 }
+        Self { file: FileOptions::default(), multipart_from: 25 * 1024 * 1024, budget: 8, journal: None }
     }
 }
 
 /// What changed since it was last told.
 #[derive(Debug, Clone, Copy)]
 pub struct Changes<'a> {
-    /// Files that changed, as they are now. Keys count the files that could be opened, from 0.
+    /// Files that changed, as they are now. A file keeps its key.
     pub rows: &'a [Arc<Row>],
+    /// Files whose upload began in an earlier process and goes on now; `sent` is what is there already.
+    pub resumed: &'a [Arc<Row>],
     /// Sums over all files.
     pub totals: Totals,
 }
@@ -66,9 +75,21 @@ pub struct Upload {
 
 /// Steers an [`Upload`] from elsewhere.
 #[derive(Debug, Clone)]
-pub struct Control(mpsc::UnboundedSender<Command>);
+pub struct Control(mpsc::UnboundedSender<Order>);
+
+#[derive(Debug)]
+enum Order {
+    Command(Command),
+    Leave,
+}
 
 impl Control {
+    /// Breaks everything off as if the process had ended: what is written down stays, and the next upload of the same
+    /// file goes on there. What is not done ends as [`UploadError::Interrupted`].
+    pub fn leave(&self) {
+        self.order(Order::Leave);
+    }
+
     /// Gives up what is not done: what is in flight is broken off, and nothing is sent afterwards.
     pub fn cancel(&self) {
         self.command(Command::Cancel(Which::All));
@@ -86,8 +107,12 @@ impl Control {
 
     /// Any command of the engine's.
     pub fn command(&self, command: Command) {
-        // Whoever is done needs no commands.
-        let _ = self.0.send(command);
+        self.order(Order::Command(command));
+    }
+
+    fn order(&self, order: Order) {
+        // Whoever is done needs no orders.
+        let _ = self.0.send(order);
     }
 }
 
@@ -114,7 +139,7 @@ impl Drop for Upload {
 
 impl Uploader {
     /// Uploads one file of this machine: directly if it is small, else in parts.
-    pub async fn upload_path(&self, path: impl Into<std::path::PathBuf>, options: &UploadOptions) -> Outcome {
+    pub async fn upload_path(&self, path: impl Into<PathBuf>, options: &UploadOptions) -> Outcome {
         let mut outcomes = self.upload(vec![Source::path(path)], options, |_| {}).finish().await;
         outcomes.pop().unwrap_or(Err(UploadError::Cancelled))
     }
@@ -147,9 +172,14 @@ impl Uploader {
             credentials: settings.credentials.clone(),
             options: Arc::new(options.file.clone()),
             scope: if sources.iter().any(Source::is_url) { SCOPE_WITH_URLS } else { SCOPE },
+            folder: options.journal.clone().map(Folder::new),
             stocks: Vec::new(),
             outcomes: Vec::new(),
             places: Vec::new(),
+            fingerprints: JoinSet::new(),
+            written: HashMap::new(),
+            returning: HashSet::new(),
+            resumed: Vec::new(),
             flights: HashMap::new(),
             tasks: JoinSet::new(),
             epoch: Instant::now(),
@@ -170,12 +200,20 @@ struct Driver {
     options: Arc<FileOptions>,
     /// What a credential opens.
     scope: &'static [&'static str],
-    /// By key.
-    stocks: Vec<Arc<Stock>>,
+    folder: Option<Folder>,
+    /// By key, with what is said about each; keys of rows that are not asked for have none.
+    stocks: Vec<Option<(Arc<Stock>, Arc<FileOptions>)>>,
     /// In the order the files were given; none while under way.
     outcomes: Vec<Option<Outcome>>,
     /// By key: where among the outcomes.
-    places: Vec<usize>,
+    places: Vec<Option<usize>>,
+    fingerprints: JoinSet<(FileKey, Fingerprint)>,
+    /// Uploads that are written down, and whose they are.
+    written: HashMap<FileUuid, FileKey>,
+    /// Rows from before that have their file and are being compared with it.
+    returning: HashSet<FileKey>,
+    /// Those that go on, not told yet.
+    resumed: Vec<Arc<Row>>,
     flights: HashMap<RequestId, Flight>,
     tasks: JoinSet<(RequestId, Answer)>,
     epoch: Instant,
@@ -193,7 +231,7 @@ struct Flight {
 }
 
 impl Driver {
-    async fn run(mut self, sources: Vec<Source>, mut orders: mpsc::UnboundedReceiver<Command>) -> Vec<Outcome> {
+    async fn run(mut self, sources: Vec<Source>, mut orders: mpsc::UnboundedReceiver<Order>) -> Vec<Outcome> {
         self.add(sources).await;
         loop {
             self.work();
@@ -213,7 +251,13 @@ impl Driver {
                         self.answered(request, answer);
                     }
                 }
-                Some(command) = orders.recv() => self.feed(Input::Command(command)),
+                Some(Ok((file, fingerprint))) = self.fingerprints.join_next() => {
+                    self.feed(Input::Fingerprinted { file, fingerprint });
+                }
+                Some(order) = orders.recv() => match order {
+                    Order::Command(command) => self.feed(Input::Command(command)),
+                    Order::Leave => break,
+                },
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
                     // Progress goes first: what moves is not stalled.
                     self.gather();
@@ -222,18 +266,46 @@ impl Driver {
             }
         }
         self.tell();
-        self.outcomes.into_iter().map(|outcome| outcome.unwrap_or(Err(UploadError::Cancelled))).collect()
+        // Nothing is sent or written any more before anybody hears of the end.
+        self.tasks.shutdown().await;
+        let resumable =
+            |place: usize| self.written.values().any(|key| self.places.get(key.0 as usize) == Some(&Some(place)));
+        let left = |place| Err(UploadError::Interrupted { resumable: resumable(place) });
+        self.outcomes
+            .iter_mut()
+            .enumerate()
+            .map(|(place, outcome)| outcome.take().unwrap_or_else(|| left(place)))
+            .collect()
     }
 
-    /// Looks at files off this thread: disks may be slow.
+    /// Looks at files and at what was written about them off this thread: disks may be slow.
     async fn add(&mut self, sources: Vec<Source>) {
-        let opened = tokio::task::spawn_blocking(move || sources.into_iter().map(Source::open).collect::<Vec<_>>());
-        let mut inputs: Vec<Input> = Vec::new();
-        for (place, opened) in opened.await.unwrap_or_default().into_iter().enumerate() {
+        let mut folder = self.folder.take();
+        let looking = tokio::task::spawn_blocking(move || {
+            let opened: Vec<_> = sources.into_iter().map(Source::open).collect();
+            let path = |opened: &Opened| match opened {
+                Opened::Here(_, stock) => stock.path(),
+                Opened::There(_) => None,
+            };
+            let paths: Vec<_> = opened.iter().flatten().filter_map(path).collect();
+            let found = folder.as_mut().map(|folder| folder.take(&paths)).unwrap_or_default();
+            (opened, folder, found)
+        });
+        let (opened, folder, found) = looking.await.unwrap_or_default();
+        self.folder = folder;
+        for recovered in &found {
+            let key = FileKey(u32::try_from(self.stocks.len()).unwrap_or(u32::MAX));
+            self.written.insert(recovered.upload, key);
+            self.stocks.push(None);
+            self.places.push(None);
+        }
+        let mut inputs = vec![Input::Recovered(found)];
+        for (place, opened) in opened.into_iter().enumerate() {
             self.outcomes.push(match opened {
                 Ok(opened) => {
-                    self.stocks.push(Arc::new(self.announce(opened, &mut inputs)));
-                    self.places.push(place);
+                    let (stock, options) = self.announce(opened, &mut inputs);
+                    self.stocks.push(Some((Arc::new(stock), options)));
+                    self.places.push(Some(place));
                     None
                 }
                 Err(error) => Some(Err(UploadError::Open(error))),
@@ -242,29 +314,36 @@ impl Driver {
         for input in inputs {
             self.feed(input);
         }
+        self.work();
+        // Their files have changed since: nobody will ever bring back what they began with.
+        for row in self.engine.snapshot().rows {
+            if matches!(row.state, RowState::NeedsFile(_)) {
+                self.feed(Input::Command(Command::Remove(Which::One(row.key))));
+            }
+        }
     }
 
     /// Adds a source to the inputs in their order, by which keys are given.
-    fn announce(&self, opened: Opened, inputs: &mut Vec<Input>) -> Stock {
+    fn announce(&self, opened: Opened, inputs: &mut Vec<Input>) -> (Stock, Arc<FileOptions>) {
         let said = |options: &mut Option<Arc<FileOptions>>| {
-            options.get_or_insert_with(|| Arc::clone(&self.options));
+            Arc::clone(options.get_or_insert_with(|| Arc::clone(&self.options)))
         };
         match opened {
             Opened::Here(mut file, stock) => {
-                said(&mut file.options);
+                let options = said(&mut file.options);
                 match inputs.last_mut() {
                     Some(Input::FilesAdded(files)) => files.push(file),
                     _ => inputs.push(Input::FilesAdded(vec![file])),
                 }
-                stock
+                (stock, options)
             }
             Opened::There(mut url) => {
-                said(&mut url.options);
+                let options = said(&mut url.options);
                 match inputs.last_mut() {
                     Some(Input::UrlsAdded(urls)) => urls.push(url),
                     _ => inputs.push(Input::UrlsAdded(vec![url])),
                 }
-                Stock::nothing()
+                (Stock::nothing(), options)
             }
         }
     }
@@ -317,15 +396,21 @@ impl Driver {
                         flight.task.abort();
                     }
                 }
-                Action::Fingerprint(file) => {
-                    self.feed(Input::Fingerprinted { file, fingerprint: Fingerprint::Unavailable });
-                }
-                Action::Journal(_) | Action::Open { .. } | Action::Adopt { .. } => {}
                 Action::Release(key) => {
-                    if let Some(stock) = self.stocks.get(key.0 as usize) {
+                    if let Some(stock) = self.stock(key) {
                         stock.close();
                     }
                 }
+                Action::Journal(journal) => self.write(journal),
+                Action::Fingerprint(key) => self.fingerprint(key),
+                Action::Adopt { file, row } => {
+                    let (from, to) = (file.0 as usize, row.0 as usize);
+                    self.stocks[to] = self.stocks[from].take();
+                    self.places[to] = self.places[from].take();
+                    self.returning.insert(row);
+                }
+                // It has none to open.
+                Action::Open { row, .. } => self.feed(Input::NotOpened(row)),
             }
         }
         for row in self.engine.take_changes() {
@@ -333,15 +418,53 @@ impl Driver {
         }
     }
 
-    fn note(&mut self, row: Arc<Row>) {
-        let key = row.key.0 as usize;
-        if let Some(place) = self.places.get(key) {
-            self.outcomes[*place] = outcome(&row);
+    fn stock(&self, key: FileKey) -> Option<&Arc<Stock>> {
+        self.stocks.get(key.0 as usize)?.as_ref().map(|(stock, _)| stock)
+    }
+
+    fn write(&mut self, journal: Journal) {
+        let (upload, about) = match &journal {
+            Journal::Begin { upload, file, .. } => {
+                self.written.insert(*upload, *file);
+                (*upload, self.stock(*file).and_then(|stock| stock.path()))
+            }
+            Journal::End { upload } => {
+                // What was compared turned out to be another file.
+                self.written.remove(upload).map(|key| self.returning.remove(&key));
+                (*upload, None)
+            }
+            Journal::Append { upload, .. } | Journal::Leave { upload } => (*upload, None),
+        };
+        let written = self.folder.as_mut().is_some_and(|folder| folder.write(journal, about.as_deref()).is_ok());
+        if !written {
+            self.written.remove(&upload);
+            self.feed(Input::JournalFailed(upload));
         }
+    }
+
+    /// Off this thread, as it reads the disk.
+    fn fingerprint(&mut self, key: FileKey) {
+        match (&self.folder, self.stocks.get(key.0 as usize).cloned().flatten()) {
+            (Some(_), Some((stock, options))) => {
+                self.fingerprints.spawn_blocking(move || {
+                    let digest = stock.digest(&said(&options));
+                    (key, digest.map_or(Fingerprint::Unavailable, Fingerprint::Known))
+                });
+            }
+            _ => self.feed(Input::Fingerprinted { file: key, fingerprint: Fingerprint::Unavailable }),
+        }
+    }
+
+    fn note(&mut self, row: Arc<Row>) {
+        let Some(Some(place)) = self.places.get(row.key.0 as usize).copied() else { return };
+        self.outcomes[place] = outcome(&row);
         if row.state.is_final()
-            && let Some(stock) = self.stocks.get(key)
+            && let Some(stock) = self.stock(row.key)
         {
             stock.close();
+        }
+        if row.state != RowState::Checking && self.returning.remove(&row.key) {
+            self.resumed.push(Arc::clone(&row));
         }
         self.changed.insert(row.key, row);
     }
@@ -353,7 +476,8 @@ impl Driver {
         }
         let mut rows: Vec<_> = self.changed.drain().map(|(_, row)| row).collect();
         rows.sort_by_key(|row| row.key);
-        (self.on_change)(Changes { rows: &rows, totals: self.engine.totals() });
+        let resumed = std::mem::take(&mut self.resumed);
+        (self.on_change)(Changes { rows: &rows, resumed: &resumed, totals: self.engine.totals() });
     }
 
     fn send(&mut self, request: Request) {
@@ -371,7 +495,7 @@ impl Driver {
 
     /// The bytes that a body needs.
     fn stocks_of(&self, body: &Body) -> Vec<(FileKey, Arc<Stock>)> {
-        let stock = |key: FileKey| self.stocks.get(key.0 as usize).map(|stock| (key, Arc::clone(stock)));
+        let stock = |key: FileKey| self.stock(key).map(|stock| (key, Arc::clone(stock)));
         match body {
             Body::Empty | Body::Json(_) => Vec::new(),
             Body::Bytes { file, .. } => stock(*file).into_iter().collect(),
@@ -384,6 +508,16 @@ impl Driver {
                 .collect(),
         }
     }
+}
+
+/// What is said about a file as one text, to compare it with what was said before.
+fn said(options: &FileOptions) -> String {
+    let field = |field: &FormField| match &field.value {
+        FormValue::Text(text) => format!("{}={text}\n", field.name),
+        FormValue::Secret(_) | FormValue::File { .. } => String::new(),
+    };
+    let labels: String = options.labels().iter().map(field).collect();
+    format!("{:?}\n{labels}", options.store)
 }
 
 /// How a file ended, if it has.

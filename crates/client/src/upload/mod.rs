@@ -8,6 +8,7 @@ mod calls;
 mod credentials;
 mod driver;
 mod form;
+mod journal;
 mod outcome;
 mod source;
 
@@ -17,6 +18,7 @@ pub use call::{
 };
 pub use credentials::Credentials;
 pub use driver::{Changes, Control, Upload, UploadOptions};
+pub use journal::state_folder;
 pub use outcome::{Outcome, UploadError, Uploaded};
 pub use source::Source;
 pub use updock_engine::FileOptions;

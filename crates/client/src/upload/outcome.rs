@@ -36,6 +36,12 @@ pub enum UploadError {
     /// Somebody cancelled it.
     #[error("it was cancelled")]
     Cancelled,
+    /// The upload was left in the middle; see [`crate::Control::leave`].
+    #[error("it was interrupted")]
+    Interrupted {
+        /// Is it written down, so that the next upload of the same file goes on where this one stopped?
+        resumable: bool,
+    },
     /// It failed, after all attempts that made sense.
     #[error("{}", Sentence(.0))]
     Failed(Failure),
@@ -46,7 +52,7 @@ impl UploadError {
     pub fn remedy(&self) -> Remedy {
         match self {
             Self::Open(_) | Self::Rejected(_) => Remedy::Replace,
-            Self::Cancelled => Remedy::Retry,
+            Self::Cancelled | Self::Interrupted { .. } => Remedy::Retry,
             Self::Failed(failure) => failure.remedy(),
         }
     }

@@ -6,16 +6,19 @@
 
 use crate::http::Piece;
 use bytes::Bytes;
+use sha2::Sha256;
 use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
-use updock_engine::{FileOptions, NewFile, NewUrl};
+use updock_engine::{Digest, FileOptions, NewFile, NewUrl};
 
 /// What is read of a file to tell its type.
 const HEAD: u64 = 8192;
+/// What is read at either end to tell a file from another.
+const ENDS: u64 = 64 * 1024;
 
 /// A file to upload.
 #[derive(Debug, Clone)]
@@ -190,6 +193,35 @@ impl Stock {
         }
     }
 
+    /// Where it is on this machine, if it is a file: spelled the same however it was given.
+    pub(crate) fn path(&self) -> Option<PathBuf> {
+        match &self.0 {
+            Place::Memory(_) => None,
+            Place::Path { path, .. } => std::fs::canonicalize(path).or_else(|_| std::path::absolute(path)).ok(),
+        }
+    }
+
+    /// A hash of its first and last bytes, and of `more`: what else makes it another upload. Reads the disk.
+    pub(crate) fn digest(&self, more: &str) -> io::Result<Digest> {
+        use sha2::Digest as _;
+        let mut hash = Sha256::new();
+        match &self.0 {
+            Place::Memory(bytes) => hash.update(bytes),
+            Place::Path { path, .. } => {
+                self.check()?;
+                // One of its own: where the other reads must not move.
+                let mut file = File::open(path)?;
+                io::copy(&mut (&file).take(ENDS), &mut Hashing(&mut hash))?;
+                file.seek(SeekFrom::Start(self.len().saturating_sub(ENDS)))?;
+                io::copy(&mut (&file).take(ENDS), &mut Hashing(&mut hash))?;
+                self.check()?;
+            }
+        }
+        hash.update(more);
+        Digest::parse(&base16ct::lower::encode_string(&hash.finalize()))
+            .ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
     fn file(&self) -> io::Result<Arc<File>> {
         let Place::Path { path, seen, open } = &self.0 else { return Err(io::ErrorKind::Unsupported.into()) };
         let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -203,6 +235,20 @@ impl Stock {
             open.take();
             Err(io::Error::other("the file has changed"))
         }
+    }
+}
+
+/// Hashes what is written to it.
+struct Hashing<'a>(&'a mut Sha256);
+
+impl io::Write for Hashing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        sha2::Digest::update(self.0, bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -242,5 +288,25 @@ mod tests {
         let later = fs::metadata(&path).unwrap().modified().unwrap() + std::time::Duration::from_secs(1);
         File::options().write(true).open(&path).unwrap().set_modified(later).unwrap();
         assert!(stock.piece(1..3).is_err());
+    }
+
+    #[test]
+    fn a_digest_tells_files_apart_by_their_ends_and_by_what_is_said_about_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bin");
+        let digest = |bytes: &[u8], more: &str| {
+            fs::write(&path, bytes).unwrap();
+            let Opened::Here(_, stock) = Source::path(&path).open().unwrap() else { panic!("it is elsewhere") };
+            stock.digest(more).unwrap().as_str().to_owned()
+        };
+        let mut bytes = vec![7; 300_000];
+        let one = digest(&bytes, "");
+        assert_eq!(one, digest(&bytes, ""));
+        assert_ne!(one, digest(&bytes, "tags=cat"));
+        for at in [0, 65_535, 300_000 - 65_536, 299_999] {
+            bytes[at] ^= 1;
+            assert_ne!(one, digest(&bytes, ""), "{at}");
+            bytes[at] ^= 1;
+        }
     }
 }
