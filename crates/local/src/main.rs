@@ -144,7 +144,7 @@ struct Serve {
     /// Largest file in bytes
     #[arg(long, value_name = "BYTES")]
     max_file_size: Option<u64>,
-    /// What a part's ETag is: its MD5, as in the service, or something that costs next to nothing
+    /// What a part's `ETag` is: its MD5, as in the service, or something that costs next to nothing
     #[arg(long, value_enum, default_value = "md5")]
     part_etags: PartEtags,
     /// How long a file stays unready, like 1500ms or 2s
