@@ -378,7 +378,7 @@ mod tests {
         assert_eq!(said[2], "This type is not taken here. Choose images or PDF.");
         said.sort();
         said.dedup();
-        assert_eq!(said.len(), 20, "each has a sentence of its own");
+        assert_eq!(said.len(), 22, "each has a sentence of its own");
     }
 
     #[test]
