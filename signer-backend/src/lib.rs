@@ -16,6 +16,7 @@ pub mod key;
 mod limiter;
 mod limits;
 pub mod log;
+pub mod metrics;
 mod operation;
 pub mod own;
 pub mod policy;

@@ -146,6 +146,7 @@ fn start(config: &Path, listen: Option<SocketAddr>) -> Result<(), String> {
         let listener =
             TcpListener::bind(policy.listen).await.map_err(cannot(&format!("cannot listen on {}", policy.listen)))?;
         policy.listen = listener.local_addr().map_err(cannot("cannot tell the address it listens on"))?;
+        let metrics = policy.metrics;
         let limits = Limits { connections: policy.max_connections, ..Limits::default() };
         let ready = format!("updock-signer is listening on http://{}\n", policy.listen);
         let end = asked_to_end().map_err(cannot("cannot wait for signals"))?;
@@ -161,6 +162,11 @@ fn start(config: &Path, listen: Option<SocketAddr>) -> Result<(), String> {
             .receipts(keys.receipts)
             .events(keys.events)
             .build();
+        if let Some(address) = metrics {
+            let listener = TcpListener::bind(address).await.map_err(cannot(&format!("cannot listen on {address}")))?;
+            let (router, limits) = (signer.metrics_router(), Limits { connections: 16, ..Limits::default() });
+            tokio::spawn(serve(listener, router, limits, std::future::pending()));
+        }
         let outbox = tokio::spawn({
             let signer = signer.clone();
             async move { signer.run_outbox().await }

@@ -51,8 +51,38 @@ pub const UPLOAD_CONFIRM: Own = Own {
     words: "confirm an upload",
 };
 
+/// To verify a receipt.
+pub const RECEIPT_VERIFY: Own = Own {
+    id: "receipts.verify",
+    method: Method::Post,
+    path: paths::RECEIPTS_VERIFY,
+    area: Area::Uploads,
+    level: Level::Read,
+    words: "verify a receipt",
+};
+
+/// To hear what happens to files.
+pub const EVENT_TOKEN: Own = Own {
+    id: "events.token",
+    method: Method::Post,
+    path: paths::EVENT_TOKENS,
+    area: Area::Uploads,
+    level: Level::Read,
+    words: "hear what happens to files",
+};
+
+/// To read the audit log: one's own records; those of others need full access.
+pub const AUDIT_READ: Own = Own {
+    id: "audit.read",
+    method: Method::Get,
+    path: paths::AUDIT,
+    area: Area::Audit,
+    level: Level::Read,
+    words: "read the audit log",
+};
+
 /// Every one.
-pub const OWN: &[Own] = &[UPLOAD_POLICY, UPLOAD_CREDENTIAL, UPLOAD_CONFIRM];
+pub const OWN: &[Own] = &[UPLOAD_POLICY, UPLOAD_CREDENTIAL, UPLOAD_CONFIRM, RECEIPT_VERIFY, EVENT_TOKEN, AUDIT_READ];
 
 /// Is this the id of an operation, of Uploadcare's or of our own? Its one spelling.
 pub fn operation_id(text: &str) -> Option<&'static str> {

@@ -11,6 +11,7 @@ use crate::decision::{Allowed, Decision, Need};
 use crate::key::masked;
 use crate::limiter::PeerLimiter;
 use crate::log::{DecisionLog, Phase, Record};
+use crate::metrics::Metrics;
 use crate::policy::{CredentialTerms, Policy};
 use crate::problem::{Fault, render};
 use crate::random::base62;
@@ -21,7 +22,7 @@ use crate::state::{MemoryState, State as Store};
 use crate::webhooks::{self as hooks, events::Streams};
 use crate::{audit, cors, credentials, front, limits, operation, own, upstream};
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Router, response};
@@ -29,7 +30,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use updock_client::{Client, Error};
@@ -56,6 +57,7 @@ struct Inner {
     receipts: Option<Receipts>,
     /// Signs tokens for streams of events, where webhooks are taken.
     events_key: Option<Signing>,
+    metrics: Metrics,
     streams: Arc<Streams>,
     hook_cache: hooks::Cache,
     /// Changes whenever a webhook was taken.
@@ -138,6 +140,7 @@ impl SignerBuilder {
             log: self.log,
             state,
             receipts,
+            metrics: Metrics::default(),
             streams: Arc::default(),
             hook_cache: hooks::Cache::default(),
             heard: watch::Sender::new(()),
@@ -197,7 +200,7 @@ impl Signer {
             .layer(CatchPanicLayer::custom(|_| {
                 Fault::new(ProblemKind::Internal, "Something went wrong here; the log knows more.").into_response()
             }))
-            .layer(from_fn(frame))
+            .layer(from_fn_with_state(self.clone(), frame))
             .with_state(self.clone())
     }
 
@@ -253,6 +256,18 @@ impl Signer {
 
     pub(crate) fn address(&self) -> &str {
         &self.0.address
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// `/metrics`, to be served on a listener of its own: it asks nobody who they are.
+    pub fn metrics_router(&self) -> Router {
+        let numbers = async |State(signer): State<Self>| {
+            ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], signer.0.metrics.text())
+        };
+        Router::new().route("/metrics", get(numbers)).with_state(self.clone())
     }
 
     pub(crate) fn events_key(&self) -> Option<&Signing> {
@@ -335,8 +350,12 @@ impl Signer {
             }
             return Ok(());
         }
-        match self.0.log.record(record).await {
+        let start = Instant::now();
+        let recorded = self.0.log.record(record).await;
+        self.0.metrics.recorded.took(start.elapsed());
+        match recorded {
             Err(error) if reads && self.0.policy.keeping.audit.on_failure == OnFailure::Count => {
+                self.0.metrics.unrecorded();
                 tracing::error!(%error, "a read goes on although its decision cannot be recorded");
                 Ok(())
             }
@@ -360,6 +379,7 @@ impl Signer {
     ) -> Result<Allowed<T>, Fault> {
         let (decision, allowed) = visit.caller.may(need, what);
         let refused = allowed.is_none();
+        self.0.metrics.decided(visit.caller.id(), asked.operation, !refused);
         if !refused && let Err(fault) = limits::quota(&*self.0.state, &visit.caller, need, asked.operation).await {
             let text = sentence::wish_refused(&visit.caller, asked.words, fault.detail());
             let record = visit.record(Phase::Decision, asked.operation, Some(decision), text);
@@ -378,6 +398,7 @@ impl Signer {
 
     /// Records that something allowed was done, and how Uploadcare answered.
     pub(crate) async fn carried_out(&self, visit: &Visit, asked: Asked<'_>, status: u16, took: Duration) {
+        self.0.metrics.upstream.took(took);
         let text = sentence::carried_out(&visit.caller, asked.words, status);
         let record = visit.record(Phase::Outcome, asked.operation, None, text);
         let millis = u64::try_from(took.as_millis()).ok();
@@ -482,12 +503,15 @@ fn key_in_query(uri: &Uri) -> bool {
 }
 
 /// Outermost: gives each request its id, each fault its body, and each answer the headers that all have.
-async fn frame(mut request: Request, next: Next) -> Response {
+async fn frame(State(signer): State<Signer>, mut request: Request, next: Next) -> Response {
+    let start = Instant::now();
     let id = base62(12);
     let (method, path) = (request.method().clone(), masked(request.uri().path()).into_owned());
     request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = render(next.run(request).await, &id);
     tracing::debug!(request_id = %id, %method, path, status = response.status().as_u16(), "answered");
+    signer.0.metrics.answered(response.status().as_u16());
+    signer.0.metrics.requests.took(start.elapsed());
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
@@ -614,7 +638,7 @@ async fn verify_receipt(
     visit: Visit,
     Json(VerifyReceiptRequest { receipt }): Json<VerifyReceiptRequest>,
 ) -> Result<Response, Fault> {
-    let asked = Asked { operation: "receipts.verify", words: "verify a receipt", sentence_follows: false };
+    let asked = Asked { operation: own::RECEIPT_VERIFY.id, words: own::RECEIPT_VERIFY.words, sentence_follows: false };
     signer.decide(&visit, Need::UPLOAD_POLICY, asked, ()).await?;
     let receipts = signer.0.receipts.as_ref().ok_or_else(no_receipts)?;
     Ok(response::Json(receipts.verify(&receipt, unix_now())?).into_response())

@@ -3,6 +3,7 @@
 
 use super::{Entry, csv_head, csv_line, entry::micros};
 use crate::decision::Need;
+use crate::own;
 use crate::problem::Fault;
 use crate::signer::{Asked, Signer, Visit};
 use crate::state::{AuditQuery, AuditRow, State as Store, StateError, TailPosition};
@@ -66,7 +67,7 @@ pub(crate) async fn audit(
     let foreign = query.caller.as_deref().is_some_and(|caller| caller != visit.caller().id());
     let everyone = visit.caller().grants().level(Area::Audit) == Level::Full;
     let asked = Asked {
-        operation: "audit.read",
+        operation: own::AUDIT_READ.id,
         words: match form {
             Form::Page => "search the audit log",
             Form::Tail => "follow the audit log",

@@ -49,6 +49,8 @@ pub struct Policy {
     pub public_url: Option<Base>,
     /// Most connections at a time.
     pub max_connections: u32,
+    /// Where to tell `/metrics`; nowhere, if not said.
+    pub metrics: Option<SocketAddr>,
     /// The project.
     pub public_key: PublicKey,
     /// Signs REST requests.
@@ -168,6 +170,7 @@ impl Policy {
             listen: SocketAddr::from(([127, 0, 0, 1], 3001)),
             public_url: None,
             max_connections: DEFAULT_CONNECTIONS,
+            metrics: None,
             public_key,
             upload_secret: secret.clone(),
             secret,
@@ -251,6 +254,11 @@ impl Checker<'_> {
                 .map_err(|_| self.at(&listen.span(), "expected an address and a port, like \"127.0.0.1:3001\""))?;
         }
         policy.listen = self.listen.unwrap_or(policy.listen);
+        if let Some(metrics) = &server.metrics {
+            let parsed = metrics.get_ref().parse();
+            let expected = "expected an address and a port, like \"127.0.0.1:9464\"";
+            policy.metrics = Some(parsed.map_err(|_| self.at(&metrics.span(), expected))?);
+        }
         policy.public_url = server.public_url.as_ref().map(|url| self.parsed(url, Base::parse)).transpose()?;
         if let Some(most) = &server.max_connections {
             if *most.get_ref() == 0 {
@@ -424,9 +432,7 @@ impl Checker<'_> {
     ) -> Result<Vec<Quota>, PolicyError> {
         let one = |(of, most): (&Spanned<String>, &Spanned<String>)| {
             let name = of.get_ref();
-            let known = Area::ALL.iter().any(|area| area.as_str() == name)
-                || updock_types::OPERATIONS.iter().any(|row| row.id.as_str() == name)
-                || name == "uploads.credential";
+            let known = Area::ALL.iter().any(|area| area.as_str() == name) || crate::own::operation_id(name).is_some();
             if !known {
                 let sentence = "a quota is for an area, like files, or for an operation, like addons.remove_bg";
                 return Err(self.at(&of.span(), sentence));

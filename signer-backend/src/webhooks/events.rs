@@ -5,6 +5,7 @@
 
 use crate::body::Json;
 use crate::decision::Need;
+use crate::own;
 use crate::problem::Fault;
 use crate::signer::{Asked, Signer, Visit};
 use crate::signing::Signing;
@@ -120,7 +121,7 @@ pub(crate) async fn issue(
     visit: Visit,
     Json(EventTokenRequest { files }): Json<EventTokenRequest>,
 ) -> Result<Response, Fault> {
-    let asked = Asked { operation: "events.token", words: "hear what happens to files", sentence_follows: false };
+    let asked = Asked { operation: own::EVENT_TOKEN.id, words: own::EVENT_TOKEN.words, sentence_follows: false };
     signer.decide(&visit, Need::UPLOAD_POLICY, asked, ()).await?;
     if files.is_empty() || files.len() > MOST_FILES {
         let sentence = format!("`files` should name 1 to {MOST_FILES} files.");

@@ -149,6 +149,7 @@ pub(crate) async fn receive(
     let read = match read {
         Ok(read) => read,
         Err(refused) => {
+            signer.metrics().webhook("refused");
             let text = format!("Somebody sent a webhook that was not taken: {refused}.");
             let _ = signer.log().note(Record::event(text)).await;
             return Err(Fault::new(ProblemKind::BadRequest, "This is not taken."));
@@ -169,6 +170,11 @@ pub(crate) async fn receive(
         targets: terms.wanting(&read.event),
     });
     let received = received.await.map_err(|error| unkept(&error))?;
+    signer.metrics().webhook(match received {
+        Received::New { late: false, .. } => "new",
+        Received::New { late: true, .. } => "late",
+        Received::Seen => "seen",
+    });
     if let Received::New { late, .. } = received {
         signer.heard();
         let what = quoted(&read.event);

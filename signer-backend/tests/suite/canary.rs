@@ -9,6 +9,8 @@ use updock_local::{Config, LocalUploadcare};
 use updock_sign::SecretKey;
 
 const SECRET: &str = "canary-secret-4f1c9b27";
+const HOOK_SECRET: &str = "canary-hooks-9d31e0a6";
+const TARGET_SECRET: &str = "whsec_Y2FuYXJ5LXRhcmdldC03YjIwYzVlOC1zZWNyZXQ=";
 
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -20,23 +22,42 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-/// The secret as it could appear: raw, in hexadecimal, and in base64 at any of its three alignments.
+/// The secret as it could appear: raw, in hexadecimal, escaped for an address, and in base64 at any of its three
+/// alignments.
 fn forms(secret: &str) -> Vec<String> {
     let hex = secret.bytes().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").unwrap();
         text
     });
     let aligned = (0..3).map(|skip| base64(&secret.as_bytes()[skip..]));
-    [secret.to_owned(), hex].into_iter().chain(aligned).collect()
+    let url: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let every = secret.bytes().fold(String::new(), |mut text, byte| {
+        write!(text, "%{byte:02X}").unwrap();
+        text
+    });
+    [secret.to_owned(), hex, url, every].into_iter().chain(aligned).collect()
 }
 
 #[tokio::test]
 async fn no_secret_is_ever_said() {
     let key = vec![SecretKey::parse(SECRET).unwrap()];
     let local = LocalUploadcare::with(Config { secret_keys: key, ..Config::default() }).await.unwrap();
-    let (agent_key, section) = agent("media", "files = \"full\"\nproject = \"full\"\nuploads = \"write\"");
+    let (agent_key, section) =
+        agent("media", "files = \"full\"\nproject = \"full\"\nuploads = \"write\"\naudit = \"full\"");
     let directory = tempfile::tempdir().unwrap();
-    let more = format!("{VISITORS}signature = true\n{section}");
+    std::fs::write(directory.path().join("hook"), HOOK_SECRET).unwrap();
+    std::fs::write(directory.path().join("target"), TARGET_SECRET).unwrap();
+    for name in ["hook", "target"] {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(directory.path().join(name), mode).unwrap();
+    }
+    let numbers = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let more = format!(
+        "[server]\nmetrics = \"{numbers}\"\n\
+         [webhooks]\nevents = [\"file.uploaded\"]\nsecrets = [{{ file = \"hook\" }}]\n\
+         [webhooks.targets.cms]\nurl = \"http://127.0.0.1:9/\"\nsecret = {{ file = \"target\" }}\nnetworks = [\"127.0.0.0/8\"]\n\
+         {VISITORS}signature = true\n{section}"
+    );
     let policy = write_policy(directory.path(), SECRET, &local.base_url(), &more);
     let mut running = Running::start(&policy, "trace").await;
     let base = running.base.clone();
@@ -65,6 +86,23 @@ async fn no_secret_is_ever_said() {
     ] {
         replies.push(send(&base, method, &target, &headers, body).await);
     }
+    let hook = format!(
+        "{{\"hook\":{{\"id\":7,\"event\":\"file.uploaded\",\"project_pub_key\":\"demopublickey\"}},\"data\":{{\"uuid\":\"{file}\"}}}}"
+    );
+    let state = updock_signer::state::SqliteState::open(&directory.path().join("updock-signer.db")).await.unwrap();
+    let slug = updock_signer::webhooks::slug(&state).await.unwrap();
+    let signature = updock_sign::webhook_signature(&SecretKey::parse(HOOK_SECRET).unwrap(), hook.as_bytes());
+    let hooks = format!("/hooks/uploadcare/{slug}");
+    for signature in [signature.as_str(), "v1=00", HOOK_SECRET] {
+        replies.push(send(&base, "POST", &hooks, &[("x-uc-signature", signature)], hook.clone()).await);
+    }
+    for accept in ["application/json", "text/csv", "application/x-ndjson"] {
+        let headers = [("authorization", good.as_str()), ("accept", accept)];
+        replies.push(send(&base, "GET", "/v1/audit", &headers, "").await);
+    }
+    let asked = send(&format!("http://{numbers}"), "GET", "/metrics", &[], "").await;
+    assert!(String::from_utf8_lossy(&asked.body).contains("updock_decisions_total{caller=\"media\""));
+    replies.push(asked);
     assert!(replies.iter().filter(|reply| reply.status == 200).count() >= 6, "too little was tried");
     running.signal("TERM").await;
     let mut said = String::new();
@@ -79,9 +117,18 @@ async fn no_secret_is_ever_said() {
         write!(said, "{:?}{}", reply.headers, String::from_utf8_lossy(&reply.body)).unwrap();
     }
     said.push_str(&errors);
+    for entry in std::fs::read_dir(directory.path()).unwrap() {
+        let path = entry.unwrap().path();
+        // What the policy points to is theirs; everything else is ours.
+        if !["secret", "hook", "target"].contains(&path.file_name().unwrap().to_str().unwrap()) {
+            said.push_str(&String::from_utf8_lossy(&std::fs::read(&path).unwrap()));
+        }
+    }
     // Of the agent's key the part after its id is secret; logs cut long text, so its beginning is looked for.
     let secret_part = &agent_key.rsplit('_').next().unwrap()[..20];
-    for form in forms(SECRET).iter().chain(&forms(secret_part)) {
-        assert!(!said.contains(form), "{form} was said: {}", said.lines().find(|line| line.contains(form)).unwrap());
+    let target = TARGET_SECRET.strip_prefix("whsec_").unwrap();
+    let secrets = [SECRET, HOOK_SECRET, target, "canary-target-7b20c5e8", secret_part];
+    for form in secrets.iter().flat_map(|secret| forms(secret)) {
+        assert!(!said.contains(&form), "{form} was said: {}", said.lines().find(|line| line.contains(&form)).unwrap());
     }
 }

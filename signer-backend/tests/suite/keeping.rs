@@ -73,6 +73,10 @@ async fn any_change_to_the_log_shows() {
     assert!(whole && told.contains("The log is whole: 10 records in 1 chains, 2 checkpoints, 0 requests"), "{told}");
 
     let database = house.folder.path().join("updock-signer.db");
+    // All of it into the one file, which can then be put back as it was.
+    let mut connection = SqliteConnection::connect(&format!("sqlite://{}", database.display())).await.unwrap();
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
     let good = std::fs::read(&database).unwrap();
     for (sql, expected) in [
         (

@@ -5,6 +5,7 @@
 
 mod access;
 mod canary;
+mod chain;
 mod confirm;
 mod crash;
 mod credentials;

@@ -40,7 +40,9 @@ fn reference(grants: &[(&str, &str)], operation: &str, area: &str, body: &str) -
     let name = operation.split_once('.').unwrap().1;
     let asks = |words: &[&str]| words.contains(&name);
     let needed =
-        if asks(&["list", "search", "info", "tags", "get", "policy", "document_info"]) || name.ends_with("status") {
+        if asks(&["list", "search", "info", "tags", "get", "policy", "document_info", "verify", "token", "read"])
+            || name.ends_with("status")
+        {
             "read"
         } else if area == "webhooks" && name == "update" && body.contains("is_active") && !body.contains(',') {
             "write"
