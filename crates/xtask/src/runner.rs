@@ -3,7 +3,12 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::{Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::error::{Doing, Error, Result};
 use crate::setup::{browser, wasm_target};
@@ -12,11 +17,54 @@ use crate::workspace::Workspace;
 /// The hidden task that cargo calls with a test module.
 pub(crate) const TASK: &str = "wasm-test-runner";
 
-/// Runs the tests of one module in headless Chromium.
+/// Set for the process that really runs the tests.
+const INNER: &str = "UPDOCK_WASM_TESTS";
+/// No module's tests take longer. Seen once: the page waited for a script that the runner's server never answered, and
+/// neither of the two had a time-out.
+const PATIENCE: Duration = Duration::from_mins(3);
+
+/// Runs the tests of one module in headless Chromium. A run that hangs before its end is broken off and made once more.
 pub(crate) fn run(args: &[OsString]) -> Result<()> {
-    let args = std::iter::once(OsString::from(TASK)).chain(args.iter().cloned());
-    wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args(args)
-        .map_err(|error| Error::Check(format!("{error:#}")))
+    if std::env::var_os(INNER).is_some() {
+        let args = std::iter::once(OsString::from(TASK)).chain(args.iter().cloned());
+        return wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args(args)
+            .map_err(|error| Error::Check(format!("{error:#}")));
+    }
+    match run_within(args, PATIENCE)? {
+        Some(status) => ended(status),
+        None => {
+            eprintln!("xtask: the browser's tests hung; once more");
+            run_within(args, PATIENCE)?.map_or_else(|| Err(Error::Check("the browser's tests hang".to_owned())), ended)
+        }
+    }
+}
+
+fn ended(status: ExitStatus) -> Result<()> {
+    if status.success() { Ok(()) } else { Err(Error::Check(format!("the browser's tests failed ({status})"))) }
+}
+
+/// `None` when time ran out; then nothing of it is left.
+fn run_within(args: &[OsString], patience: Duration) -> Result<Option<ExitStatus>> {
+    let this = std::env::current_exe().doing("find this program")?;
+    let mut child = Command::new(this)
+        .arg(TASK)
+        .args(args)
+        .env(INNER, "1")
+        .process_group(0)
+        .spawn()
+        .doing("start the browser's tests")?;
+    let end = Instant::now() + patience;
+    while Instant::now() < end {
+        if let Some(status) = child.try_wait().doing("wait for the browser's tests")? {
+            return Ok(Some(status));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    let _ = child.wait();
+    Ok(None)
 }
 
 /// `cargo test` of the widget for wasm32, with `xtask` as its runner.
