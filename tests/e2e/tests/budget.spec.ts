@@ -48,12 +48,14 @@ async function share(first: Dock, second: Dock): Promise<void> {
 }
 
 test('the share of a tab that is killed goes to the others', async ({ page, context }) => {
+  test.setTimeout(180_000);
   const left = await Dock.open(page);
   const other = await context.newPage();
   const right = await Dock.open(other);
   await right.choose(file('lost.mp4', 200 * MiB).path, file('lost too.mp4', 200 * MiB).path);
   await expect.poll(parts).toBeGreaterThan(4);
-  const films = [file('one.mp4', 40 * MiB), file('two.mp4', 40 * MiB)];
+  // Long enough to be under way still when the other tab is gone.
+  const films = [file('one.mp4', 200 * MiB), file('two.mp4', 200 * MiB)];
   await left.choose(...films.map((film) => film.path));
   await left.until('one.mp4', 'uploading');
   const devtools = await other.context().newCDPSession(other);
@@ -61,7 +63,7 @@ test('the share of a tab that is killed goes to the others', async ({ page, cont
   await other.waitForEvent('crash');
   // The stand-in only notices later that the other one's requests are dead, so the locks are asked.
   await expect.poll(() => page.evaluate(async () => (await navigator.locks.query()).held?.length)).toBe(BUDGET);
-  for (const film of films) await left.untilStored(film);
+  for (const film of films) await left.untilStored(film, 90_000);
 });
 
 test('where more widgets than the budget has requests, each gets its turn', async ({ page }) => {

@@ -31,7 +31,7 @@ test('taken out and put back, the element has its list and its value, and upload
   });
   await expect(dock.rows()).toHaveCount(2);
   await dock.untilStored(film);
-  await expect.poll(() => sent(page)).toContainEqual(expect.stringContaining(String(done.uuid)));
+  await expect.poll(() => sent(page)).toContainEqual(String(done.receipt));
   await dock.choose(late.path);
   await dock.untilStored(late);
 });
@@ -114,7 +114,7 @@ test('before the widget is there, the native input inside is part of the form; t
   expect(await page.locator('#form').evaluate((form) => (form as HTMLFormElement).checkValidity()), 'may be sent').toBe(true);
   release();
   const done = await dock.untilStored(note);
-  await expect.poll(() => sent(page)).toEqual([expect.stringContaining(String(done.uuid))]);
+  await expect.poll(() => sent(page)).toEqual([String(done.receipt)]);
 });
 
 test('where the widget cannot be loaded, the native input inside shows and works', async ({ page }) => {
