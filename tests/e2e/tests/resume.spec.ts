@@ -103,7 +103,7 @@ test('after a reload, all interrupted uploads go on by one choice of all their f
   test.setTimeout(180_000);
   await after(6);
   const dock = await Dock.open(page);
-  const films = [file('one.mp4', 40 * MiB), file('two.mp4', 45 * MiB)];
+  const films = [file('one.mp4', 80 * MiB), file('two.mp4', 90 * MiB)];
   await dock.choose(...films.map((film) => film.path));
   await expect.poll(async () => (await stored()).length, { timeout: 60_000 }).toBe(6);
   await expect.poll(() => records(page)).toBe(8);
