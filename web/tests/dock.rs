@@ -1,5 +1,6 @@
 //! The whole widget in a real page, without a server.
 #![cfg(target_arch = "wasm32")]
+#![allow(clippy::unwrap_used, reason = "tests; helpers of theirs are not known as such")]
 
 use js_sys::Array;
 use updock::{Options, ui::Dock};

@@ -1,5 +1,6 @@
 //! The DOM layer in a real page: what it shows follows what it watches, and nothing outlives its scope.
 #![cfg(target_arch = "wasm32")]
+#![allow(clippy::unwrap_used, reason = "tests; helpers of theirs are not known as such")]
 
 use std::{
     cell::{Cell, RefCell},

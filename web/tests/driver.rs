@@ -1,5 +1,6 @@
 //! The driver in a real browser: it sends what the engine asks, reports what came of it, and really breaks off.
 #![cfg(target_arch = "wasm32")]
+#![allow(clippy::unwrap_used, reason = "tests; helpers of theirs are not known as such")]
 
 use js_sys::Array;
 use std::{cell::RefCell, rc::Rc, sync::Arc};
@@ -39,7 +40,7 @@ type Seen = Rc<RefCell<Vec<Arc<Row>>>>;
 
 fn driver(configure: impl FnOnce(&mut Config)) -> (Driver, Seen) {
     let mut config = Config::new(PublicKey::parse("demopublickey").unwrap());
-    config.upload_base = NOWHERE.to_owned();
+    NOWHERE.clone_into(&mut config.upload_base);
     configure(&mut config);
     let seen = Seen::default();
     let note = Rc::clone(&seen);
