@@ -7,6 +7,7 @@ mod errors;
 pub mod fields;
 mod id;
 mod name;
+pub mod net;
 mod operation;
 pub mod policy;
 pub mod rest;

@@ -14,12 +14,13 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use ipnet::IpNet;
 use std::error::Error;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tower::Service;
+use updock_types::net::is_public;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a target may take to answer.
@@ -153,44 +154,6 @@ impl Service<Name> for Resolver {
 fn allowed(address: IpAddr, networks: &[IpNet]) -> bool {
     let address = address.to_canonical();
     is_public(address) || networks.iter().any(|network| network.contains(&address))
-}
-
-/// Is it an address on the public internet? Source: IANA special-purpose address registries.
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => is_public_v6(address),
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    let special = address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_documentation()
-        || address.is_multicast()
-        || a == 0
-        || a >= 240
-        || (a == 100 && (64..128).contains(&b)) // carrier-grade NAT
-        || (a, b, c) == (192, 0, 0)
-        || (a == 198 && (b == 18 || b == 19)); // benchmarks
-    !special
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    let embedded = |high: u16, low: u16| {
-        let [[a, b], [c, d]] = [high.to_be_bytes(), low.to_be_bytes()];
-        is_public_v4(Ipv4Addr::new(a, b, c, d))
-    };
-    match address.segments() {
-        // Addresses of IPv4 in their several forms lead where those lead.
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
-            embedded(high, low)
-        }
-        [0x2001, 0xdb8, ..] | [0x3fff, 0..0x1000, ..] => false, // documentation
-        [first, second, ..] => first & 0xe000 == 0x2000 && !(first == 0x2001 && second < 0x200),
-    }
 }
 
 #[cfg(test)]
