@@ -1,18 +1,8 @@
 //! Agents: who is known, and what the REST front makes of requests and answers.
 
-use crate::http_client::Reply;
-use crate::stage::{PNG, Setup, Stage, agent, bearer};
+use crate::stage::{PNG, Setup, agent, bearer};
 use updock_local::{Config, Effect, Fault};
 use updock_types::rest::Collaborator;
-
-async fn send(stage: &Stage, key: &str, method: &str, target: &str, body: &str) -> Reply {
-    let authorization = bearer(key);
-    let mut headers = vec![("authorization", authorization.as_str())];
-    if !body.is_empty() {
-        headers.push(("content-type", "application/json"));
-    }
-    stage.send(method, target, &headers, body).await
-}
 
 #[tokio::test]
 async fn who_brings_no_good_key_learns_nothing_and_reaches_nothing() {
@@ -69,7 +59,7 @@ async fn a_metadata_grant_cannot_walk_up_to_the_file() {
         "/metadata/%2e%2e/files/".to_owned(),
     ] {
         for method in ["GET", "PUT", "DELETE"] {
-            let reply = send(&stage, &key, method, &format!("/v1/uploadcare{path}"), "").await;
+            let reply = stage.ask(&key, method, &format!("/v1/uploadcare{path}"), "").await;
             assert_eq!(reply.kind(), "not-found", "{method} {path}");
         }
     }
@@ -108,7 +98,7 @@ async fn pages_lead_from_one_to_the_next_within_the_gateway() {
     let mut target = "/v1/uploadcare/files/?limit=1".to_owned();
     let mut seen = Vec::new();
     loop {
-        let page = send(&stage, &key, "GET", &target, "").await;
+        let page = stage.ask(&key, "GET", &target, "").await;
         assert!(
             !String::from_utf8_lossy(&page.body).contains(&stage.local.base_url()[..]) || {
                 // The CDN's address of a file is meant for everybody; the API's is not.
@@ -132,10 +122,10 @@ async fn collaborators_are_for_full_access_only() {
     let jane = Collaborator { name: "Jane".into(), email: "jane@example.com".into() };
     let local = Config { collaborators: vec![jane], ..Config::default() };
     let stage = Setup { local, ..Setup::new(one + &other) }.start().await;
-    let hidden = send(&stage, &reader, "GET", "/v1/uploadcare/project/", "").await.json();
+    let hidden = stage.ask(&reader, "GET", "/v1/uploadcare/project/", "").await.json();
     assert_eq!(hidden["collaborators"], serde_json::json!([]));
     assert_eq!(hidden["pub_key"], "demopublickey");
-    let shown = send(&stage, &owner, "GET", "/v1/uploadcare/project/", "").await.json();
+    let shown = stage.ask(&owner, "GET", "/v1/uploadcare/project/", "").await.json();
     assert_eq!(shown["collaborators"][0]["email"], "jane@example.com");
 }
 
@@ -144,7 +134,7 @@ async fn uploadcares_own_refusals_are_passed_on_and_its_outages_are_named() {
     let (key, section) = agent("media", "files = \"full\"");
     let stage = Setup::new(section).start().await;
     let missing = "/v1/uploadcare/files/17be4678-dab7-4bc7-8753-28914a22960a/";
-    let reply = send(&stage, &key, "GET", missing, "").await;
+    let reply = stage.ask(&key, "GET", missing, "").await;
     assert_eq!((reply.status.as_u16(), reply.json()["detail"].as_str()), (404, Some("Not found.")));
     let fault = |effect: Effect| vec![Fault { effect, ..Fault::default() }];
     let html = Some("<html>".to_owned());
@@ -156,7 +146,7 @@ async fn uploadcares_own_refusals_are_passed_on_and_its_outages_are_named() {
         (Effect { reset: Some(updock_local::Reset::BeforeBody), ..Effect::default() }, 502, "upstream-unavailable"),
     ] {
         stage.local.set_faults(fault(effect));
-        let reply = send(&stage, &key, "GET", "/v1/uploadcare/files/", "").await;
+        let reply = stage.ask(&key, "GET", "/v1/uploadcare/files/", "").await;
         assert_eq!((reply.status.as_u16(), reply.kind().as_str()), (status, kind));
         if status == 429 {
             assert_eq!(reply.header("retry-after"), Some("7"));
@@ -171,7 +161,7 @@ async fn decisions_are_told_in_plain_english() {
     let (key, section) = agent("media", "files = \"read\"");
     let stage = Setup::new(section).start().await;
     let target = "/v1/uploadcare/files/21975c81-7f57-4c7a-aef9-acfe28779f78/storage/";
-    let reply = send(&stage, &key, "DELETE", target, "").await;
+    let reply = stage.ask(&key, "DELETE", target, "").await;
     let record = stage.log.records().pop().unwrap();
     assert_eq!(
         record.text,
@@ -181,7 +171,7 @@ async fn decisions_are_told_in_plain_english() {
     assert_eq!(record.request_id.as_deref(), reply.header("x-request-id"));
     assert_eq!((record.caller.as_deref(), record.operation), (Some("media"), Some("files.delete")));
     assert_eq!(record.key_id.as_deref(), Some(&key["updock_live_".len()..][..10]));
-    send(&stage, &key, "GET", "/v1/uploadcare/files/", "").await;
+    stage.ask(&key, "GET", "/v1/uploadcare/files/", "").await;
     let sentences = stage.sentences();
     assert_eq!(
         sentences[sentences.len() - 2..],

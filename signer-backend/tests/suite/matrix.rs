@@ -1,8 +1,7 @@
 //! Every operation at every level on every surface: the table in `matrix.txt`, a reference of its own that judges from
 //! the policy's words, and the signer over the wire and asked directly.
 
-use crate::http_client::Reply;
-use crate::stage::{PNG, Setup, Stage, agent, bearer};
+use crate::stage::{PNG, Setup, agent};
 use std::collections::BTreeSet;
 use updock_types::{Api, Area, OPERATIONS};
 
@@ -101,15 +100,6 @@ impl Things {
     }
 }
 
-async fn ask(stage: &Stage, key: &str, method: &str, target: &str, body: &str) -> Reply {
-    let authorization = bearer(key);
-    let mut headers = vec![("authorization", authorization.as_str())];
-    if !body.is_empty() {
-        headers.push(("content-type", "application/json"));
-    }
-    stage.send(method, target, &headers, body).await
-}
-
 /// Over the wire, by both addresses of the REST front. One agent for each level of each area, and one that holds
 /// everything but that area.
 #[tokio::test]
@@ -138,7 +128,7 @@ async fn every_operation_asks_for_its_own_area_and_level_by_every_way_in() {
             for target in [Some(row.target), root].into_iter().flatten() {
                 let expected = reference(grants, row.operation, row.area, row.body);
                 let before = stage.rest_requests();
-                let reply = ask(&stage, key, row.method, &things.fill(target), &things.fill(row.body)).await;
+                let reply = stage.ask(key, row.method, &things.fill(target), &things.fill(row.body)).await;
                 let case = format!("{} as {target} with {grants:?}", row.operation);
                 if expected {
                     // What the stand-in says to it is its business: the file may be deleted by now.

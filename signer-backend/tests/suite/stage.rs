@@ -82,6 +82,16 @@ impl Stage {
         send(&self.base, method, target, headers, body.to_owned()).await
     }
 
+    /// As the agent with that key does.
+    pub(crate) async fn ask(&self, key: &str, method: &str, target: &str, body: &str) -> Reply {
+        let authorization = bearer(key);
+        let mut headers = vec![("authorization", authorization.as_str())];
+        if !body.is_empty() {
+            headers.push(("content-type", "application/json"));
+        }
+        self.send(method, target, &headers, body).await
+    }
+
     /// As a browser on the listed page does.
     pub(crate) async fn visit(&self, target: &str, body: &str) -> Reply {
         self.send("POST", target, &[("origin", PAGE), ("content-type", "application/json")], body).await
