@@ -255,26 +255,25 @@ impl Stage<'_> {
         })
     }
 
+    /// What happens to a whole process in the middle, if anything; `sleep` puts the uploading one to sleep.
+    async fn happen(&self, lane: &mut Lane, row: &Row, sleep: impl AsyncFnOnce(Duration) -> Result<()>) -> Result<()> {
+        let Some(event) = &row.event else { return Ok(()) };
+        lane.until_parts(event.after_parts).await?;
+        tokio::time::sleep(event.settles()).await;
+        let time = event.lasts(self.form);
+        match event.what {
+            Happening::ServerGone => lane.server_gone(time).await,
+            Happening::Sleep => sleep(time).await,
+        }
+    }
+
     async fn natively(&self, lane: &mut Lane, row: &Row, file: &Sample) -> Result<(End, Duration)> {
         let home = self.folder.join(format!("home-{}", self.next.fetch_add(1, Ordering::Relaxed)));
         let start = Instant::now();
         let uploading = native::Uploading::start(&self.program, &file.path, lane.local(), row.signed, &home)?;
         let pid = uploading.pid();
         let within = row.within(self.form);
-        let event = async {
-            match &row.event {
-                None => Ok(()),
-                Some(event) => {
-                    lane.until_parts(event.after_parts).await?;
-                    tokio::time::sleep(event.settles()).await;
-                    let time = event.lasts(self.form);
-                    match event.what {
-                        Happening::ServerGone => lane.server_gone(time).await,
-                        Happening::Sleep => native::Uploading::freeze(pid.unwrap_or_default(), time).await,
-                    }
-                }
-            }
-        };
+        let event = self.happen(lane, row, async |time| native::Uploading::freeze(pid.unwrap_or_default(), time).await);
         let (end, happened) = tokio::join!(uploading.end(within), tokio::time::timeout(within, event));
         not_too_late(happened)?;
         Ok((end?, start.elapsed()))
@@ -301,20 +300,7 @@ impl Stage<'_> {
         let uploading = browser.upload(id, driver, order).await?;
         let within = row.within(self.form);
         let within = if driver == Driver::Peer { within.min(PEER_PATIENCE) } else { within };
-        let event = async {
-            match &row.event {
-                None => Ok(()),
-                Some(event) => {
-                    lane.until_parts(event.after_parts).await?;
-                    tokio::time::sleep(event.settles()).await;
-                    let time = event.lasts(self.form);
-                    match event.what {
-                        Happening::ServerGone => lane.server_gone(time).await,
-                        Happening::Sleep => browser.sleep(id, time).await,
-                    }
-                }
-            }
-        };
+        let event = self.happen(lane, row, async |time| browser.sleep(id, time).await);
         let (end, happened) = tokio::join!(browser.end(uploading, within), tokio::time::timeout(within, event));
         not_too_late(happened)?;
         end
