@@ -4,6 +4,7 @@
 pub mod audit;
 mod body;
 pub mod caller;
+pub mod cli;
 mod confirm;
 mod cors;
 mod credentials;
@@ -12,6 +13,7 @@ mod fields;
 mod front;
 mod gateway;
 mod idempotency;
+pub mod init;
 pub mod key;
 mod limiter;
 mod limits;

@@ -1,11 +1,11 @@
-//! The binary: `serve`, `check`, `keys new`, `audit` and `receipts`. Decisions go to standard output, everything else to standard error.
+//! The binary: names the commands, and starts the service. Decisions go to standard output, everything else to standard error.
 #![forbid(unsafe_code)]
 
 use clap::{Parser, Subcommand};
 use std::future::Future;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -13,6 +13,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use updock_signer::audit::cli::Audit;
 use updock_signer::audit::{self, AuditLog};
+use updock_signer::cli::PolicyFile;
+use updock_signer::init::Init;
 use updock_signer::key::AgentKey;
 use updock_signer::log::LineLog;
 use updock_signer::policy::{Keeping, Origin, Policy};
@@ -32,11 +34,13 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Writes a first policy, which lets in one agent and nobody else.
+    Init(Box<Init>),
     /// Starts the service.
     Serve {
         /// The policy file.
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
+        #[command(flatten)]
+        file: PolicyFile,
         /// Listens here instead of where the policy says; port 0 picks a free one.
         #[arg(long, value_name = "ADDR")]
         listen: Option<SocketAddr>,
@@ -44,30 +48,30 @@ enum Command {
     /// Says whether a policy file is good, and what it allows.
     Check {
         /// The policy file.
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
+        #[command(flatten)]
+        file: PolicyFile,
     },
     /// The audit log: who did what, and why it was allowed or refused.
     Audit {
-        /// The policy file, which says where the state is.
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
+        /// The policy file.
+        #[command(flatten)]
+        file: PolicyFile,
         #[command(subcommand)]
         command: Audit,
     },
     /// Webhooks of Uploadcare, and those sent on.
     Webhooks {
         /// The policy file.
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
+        #[command(flatten)]
+        file: PolicyFile,
         #[command(subcommand)]
         command: Webhooks,
     },
     /// Receipts of confirmed uploads.
     Receipts {
-        /// The policy file, which says where the state is.
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
+        /// The policy file.
+        #[command(flatten)]
+        file: PolicyFile,
         #[command(subcommand)]
         command: Receipts,
     },
@@ -108,13 +112,14 @@ fn main() -> ExitCode {
         .with_ansi(io::stderr().is_terminal())
         .init();
     let done = match Arguments::parse().command {
-        Command::Serve { config, listen } => start(&config, listen),
-        Command::Check { config } => policy(&config, None).and_then(|policy| print(&summary(&config, &policy))),
+        Command::Init(init) => init.run(&mut io::stdout(), &mut io::stderr()),
+        Command::Serve { file, listen } => start(&file, listen),
+        Command::Check { file } => file.load(None).and_then(|policy| print(&summary(file.path(), &policy))),
         Command::Keys { command: Keys::New { agent } } => print(&new_key(&agent)),
-        Command::Audit { config, command } => audit(&config, &command),
-        Command::Webhooks { config, command } => hooks(&config, &command),
-        Command::Receipts { config, command: Receipts::Verify { receipt, json } } => {
-            verify_receipt(&config, &receipt, json)
+        Command::Audit { file, command } => audit(&file, &command),
+        Command::Webhooks { file, command } => hooks(&file, &command),
+        Command::Receipts { file, command: Receipts::Verify { receipt, json } } => {
+            verify_receipt(&file, &receipt, json)
         }
     };
     match done {
@@ -126,16 +131,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn policy(config: &Path, listen: Option<SocketAddr>) -> Result<Policy, String> {
-    Policy::load(config, listen).map_err(|error| format!("{}: {error}", config.display()))
-}
-
 fn print(text: &str) -> Result<(), String> {
     io::stdout().write_all(text.as_bytes()).map_err(|error| format!("standard output cannot be written: {error}"))
 }
 
-fn start(config: &Path, listen: Option<SocketAddr>) -> Result<(), String> {
-    let mut policy = policy(config, listen)?;
+fn start(file: &PolicyFile, listen: Option<SocketAddr>) -> Result<(), String> {
+    let mut policy = file.load(listen)?;
     runtime()?.block_on(async {
         let cannot = |what: &str| {
             let what = what.to_owned();
@@ -216,8 +217,8 @@ impl SigningKeys {
     }
 }
 
-fn audit(config: &Path, command: &Audit) -> Result<(), String> {
-    let policy = policy(config, None)?;
+fn audit(file: &PolicyFile, command: &Audit) -> Result<(), String> {
+    let policy = file.load(None)?;
     let whole = runtime()?.block_on(async {
         let state = open_state(&policy).await?;
         audit::cli::run(command, state, policy.keeping.audit_key.as_ref(), &mut io::stdout()).await
@@ -225,8 +226,8 @@ fn audit(config: &Path, command: &Audit) -> Result<(), String> {
     if whole { Ok(()) } else { Err("the audit log is not whole".to_owned()) }
 }
 
-fn verify_receipt(config: &Path, text: &str, json: bool) -> Result<(), String> {
-    let policy = policy(config, None)?;
+fn verify_receipt(file: &PolicyFile, text: &str, json: bool) -> Result<(), String> {
+    let policy = file.load(None)?;
     let receipt = runtime()?.block_on(async {
         let state = open_state(&policy).await?;
         let key = SigningKeys::of(&policy, &*state).await?.receipts.verifying();
@@ -243,8 +244,8 @@ fn verify_receipt(config: &Path, text: &str, json: bool) -> Result<(), String> {
     ))
 }
 
-fn hooks(config: &Path, command: &Webhooks) -> Result<(), String> {
-    let policy = policy(config, None)?;
+fn hooks(file: &PolicyFile, command: &Webhooks) -> Result<(), String> {
+    let policy = file.load(None)?;
     let quiet = runtime()?.block_on(async {
         let state = open_state(&policy).await?;
         webhooks::cli::run(command, &policy, state, &mut io::stdout()).await

@@ -12,6 +12,7 @@ mod credentials;
 mod door;
 mod hooks;
 mod http_client;
+mod init;
 mod instances;
 mod keeping;
 mod matrix;

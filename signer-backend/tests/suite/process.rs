@@ -41,14 +41,14 @@ impl Running {
     }
 
     pub(crate) async fn start_at(policy: &str, log: &str, address: &str) -> Self {
-        let mut child = tokio::process::Command::new(PROGRAM)
-            .args(["serve", "--config", policy, "--listen", address])
-            .env("UPDOCK_LOG", log)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
+        let mut command = tokio::process::Command::new(PROGRAM);
+        command.args(["serve", "--config", policy, "--listen", address]).env("UPDOCK_LOG", log);
+        Self::of(command).await
+    }
+
+    /// What this command starts.
+    pub(crate) async fn of(mut command: tokio::process::Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().expect("it did not start");
         let base = first.strip_prefix("updock-signer is listening on ").expect("the first line says where").to_owned();
