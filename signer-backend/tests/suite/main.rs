@@ -10,6 +10,7 @@ mod confirm;
 mod crash;
 mod credentials;
 mod door;
+mod guide;
 mod hooks;
 mod http_client;
 mod init;
