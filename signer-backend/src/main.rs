@@ -14,6 +14,7 @@ use tracing_subscriber::EnvFilter;
 use updock_signer::audit::cli::Audit;
 use updock_signer::audit::{self, AuditLog};
 use updock_signer::cli::PolicyFile;
+use updock_signer::doctor::Doctor;
 use updock_signer::init::Init;
 use updock_signer::key::AgentKey;
 use updock_signer::log::LineLog;
@@ -36,6 +37,8 @@ struct Arguments {
 enum Command {
     /// Writes a first policy, which lets in one agent and nobody else.
     Init(Box<Init>),
+    /// Looks at everything outside the policy: keys, clock, signed uploads, webhooks, file modes.
+    Doctor(Doctor),
     /// Starts the service.
     Serve {
         /// The policy file.
@@ -113,6 +116,12 @@ fn main() -> ExitCode {
         .init();
     let done = match Arguments::parse().command {
         Command::Init(init) => init.run(&mut io::stdout(), &mut io::stderr()),
+        Command::Doctor(doctor) => {
+            match runtime().and_then(|runtime| runtime.block_on(doctor.run(&mut io::stdout()))) {
+                Ok(health) => return health.exit_code().into(),
+                Err(sentence) => Err(sentence),
+            }
+        }
         Command::Serve { file, listen } => start(&file, listen),
         Command::Check { file } => file.load(None).and_then(|policy| print(&summary(file.path(), &policy))),
         Command::Keys { command: Keys::New { agent } } => print(&new_key(&agent)),

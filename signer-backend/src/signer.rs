@@ -20,7 +20,7 @@ use crate::sentence::{self, Pass};
 use crate::signing::Signing;
 use crate::state::{MemoryState, State as Store};
 use crate::webhooks::{self as hooks, events::Streams};
-use crate::{audit, cors, credentials, front, limits, operation, own, upstream};
+use crate::{audit, clock, cors, credentials, front, limits, operation, own, upstream};
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
-use updock_client::{Client, Error};
+use updock_client::{Call, Client, Error};
 use updock_types::policy::UploadPolicy;
 use updock_types::signer::{
     ConfirmRequest, Confirmation, Confirmations, Confirmed, CredentialRequest, IssuedCredential, ProblemKind,
@@ -186,7 +186,7 @@ impl Signer {
             .route(&format!("{}/{{*path}}", paths::UPLOADCARE), any(front::uploadcare))
             .route("/livez", get(async || "alive\n"))
             .route("/readyz", get(ready))
-            .route("/hooks/uploadcare/{slug}", post(hooks::receive::receive))
+            .route(&format!("{}{{slug}}", hooks::PATH), post(hooks::receive::receive))
             .route(paths::AUDIT, get(audit::http::audit))
             .route(paths::RECEIPTS_VERIFY, post(verify_receipt))
             .route(paths::RECEIPT_KEYS, get(receipt_keys))
@@ -211,8 +211,16 @@ impl Signer {
         let mut wait = Duration::from_secs(1);
         let mut said = false;
         loop {
-            let text = match self.0.client.project().await {
-                Ok(_) => {
+            let answer = self.0.client.send(&Call::ProjectInfo).await;
+            if let Some(offset) = answer.as_ref().ok().and_then(|answer| clock::offset(&answer.headers))
+                && offset.judged() != clock::Judged::Good
+            {
+                let text = offset.to_string();
+                tracing::warn!("{text}");
+                let _ = self.0.log.record(record(Phase::Event, None, text)).await;
+            }
+            let text = match answer.and_then(|answer| answer.done()) {
+                Ok(()) => {
                     tracing::info!(%project, "Uploadcare takes our secret key");
                     return;
                 }

@@ -155,6 +155,13 @@ async fn copy_before_migrating(
     }
     let copy = format!("{}.before-{}", path.display(), have + 1);
     tracing::info!(%copy, "the state is brought up to date; this is a copy of it as it was");
+    // It holds what the state holds, so it is for this user only; SQLite would make it by the process's own mask.
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(&copy)
+        .map_err(|error| StateError::File { path: copy.clone(), why: format!("the copy cannot be made: {error}") })?;
     sqlx::query("VACUUM INTO ?").bind(copy).execute(connection).await?;
     Ok(())
 }

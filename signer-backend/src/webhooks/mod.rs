@@ -63,10 +63,20 @@ impl HookTerms {
     }
 }
 
+/// Before the part of the path that cannot be guessed.
+pub(crate) const PATH: &str = "/hooks/uploadcare/";
+const SLUG: &str = "webhooks:slug";
+
 /// The path that Uploadcare calls: a name that cannot be guessed, made once and kept.
 pub async fn slug(state: &dyn State) -> Result<String, StateError> {
-    let kept = state.value_or("webhooks:slug".to_owned(), crate::random::base62(24).into_bytes()).await?;
+    let kept = state.value_or(SLUG.to_owned(), crate::random::base62(24).into_bytes()).await?;
     Ok(String::from_utf8_lossy(&kept).into_owned())
+}
+
+/// The same if it was made already.
+pub(crate) async fn known_slug(state: &dyn State) -> Result<Option<String>, StateError> {
+    let kept = state.value(SLUG.to_owned()).await?;
+    Ok(kept.map(|kept| String::from_utf8_lossy(&kept).into_owned()))
 }
 
 /// The name of the key that signs tokens for streams, in the state.

@@ -149,7 +149,7 @@ pub async fn sync(
     if rotate == Rotate::Yes {
         own.rotate(state).await?;
     }
-    let ours = format!("{}/hooks/uploadcare/{}", address.trim_end_matches('/'), own.slug);
+    let ours = format!("{}{}{}", address.trim_end_matches('/'), super::PATH, own.slug);
     let there = client.webhooks_list().await?;
     let mut findings = Vec::new();
     for event in &terms.events {

@@ -9,6 +9,7 @@ mod chain;
 mod confirm;
 mod crash;
 mod credentials;
+mod doctor;
 mod door;
 mod guide;
 mod hooks;

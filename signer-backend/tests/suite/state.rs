@@ -352,6 +352,9 @@ async fn a_state_of_another_program_is_copied_before_it_changes_and_a_newer_one_
         .filter(|name| name.contains(".before-"))
         .collect();
     assert_eq!(copies, ["state.db.before-1"]);
+    let copy = std::fs::metadata(directory.path().join("state.db.before-1")).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::mode(&copy.permissions()) & 0o777;
+    assert_eq!((mode, copy.len() > 0), (0o600, true), "a copy is as private as what it copies");
 
     let newer = directory.path().join("newer.db");
     SqliteState::open(&newer).await.unwrap();

@@ -1,0 +1,94 @@
+//! `updock-signer doctor`: is everything outside the policy as the policy needs it, and what can no policy deny?
+//!
+//! It asks Uploadcare and changes nothing there: the question whether uploads need a credential is a group of no files,
+//! which comes to nothing either way. The state is looked at only if it is there already.
+
+mod finding;
+mod modes;
+mod outside;
+
+pub use finding::{Finding, Health, State};
+
+use crate::cli::PolicyFile;
+use crate::policy::{Place, Policy};
+use crate::state;
+use clap::Args;
+use std::io::Write;
+use updock_client::Base;
+
+/// How to look.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Ends with 0 if all is good, with 1 if something is wrong, with 3 if something should be looked at or could not be found
+out. Notes say what nobody can change.")]
+pub struct Doctor {
+    /// The policy file.
+    #[command(flatten)]
+    file: PolicyFile,
+    /// Where the Upload API is, if neither at Uploadcare nor beside the REST API.
+    #[arg(long, value_name = "URL", value_parser = Base::parse)]
+    upload_base_url: Option<Base>,
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Doctor {
+    /// Looks at everything, and tells it to `out`.
+    pub async fn run(&self, out: &mut (dyn Write + Send)) -> Result<Health, String> {
+        let findings = match self.file.load(None) {
+            Ok(policy) => self.examine(&policy).await,
+            Err(sentence) => vec![Finding::new("policy", State::Wrong, sentence)],
+        };
+        let health = Health::of(&findings);
+        let text = if self.json {
+            serde_json::json!({ "health": health, "findings": findings }).to_string() + "\n"
+        } else {
+            findings.iter().map(ToString::to_string).collect()
+        };
+        out.write_all(text.as_bytes()).map_err(|error| format!("standard output cannot be written: {error}"))?;
+        Ok(health)
+    }
+
+    async fn examine(&self, policy: &Policy) -> Vec<Finding> {
+        let mut findings = vec![Finding::new(
+            "policy",
+            State::Good,
+            format!("{} is good: {} may call with a key.", self.file.path().display(), agents(policy.agents.len())),
+        )];
+        modes::examine(self.file.path(), policy, &mut findings);
+        let state = match &policy.keeping.place {
+            Place::Sqlite(path) if !path.exists() => {
+                let sentence = "There is no state yet; it is made when the signer starts.";
+                findings.push(Finding::new("state", State::Note, sentence));
+                None
+            }
+            place => match state::open(place).await {
+                Ok(state) => {
+                    findings.push(Finding::new(
+                        "state",
+                        State::Good,
+                        format!("The state in {} answers.", state.name()),
+                    ));
+                    Some(state)
+                }
+                Err(error) => {
+                    findings.push(Finding::new("state", State::Wrong, format!("The state cannot be opened: {error}.")));
+                    None
+                }
+            },
+        };
+        let upload = self.upload_base_url.clone().unwrap_or_else(|| upload_base(policy));
+        outside::examine(policy, upload, state.as_deref(), &mut findings).await;
+        findings
+    }
+}
+
+fn agents(count: usize) -> String {
+    if count == 1 { "1 agent".to_owned() } else { format!("{count} agents") }
+}
+
+/// A stand-in serves everything at one address.
+fn upload_base(policy: &Policy) -> Base {
+    if policy.rest == Base::uploadcare_rest() { Base::uploadcare_upload() } else { policy.rest.clone() }
+}

@@ -1,0 +1,246 @@
+//! `updock-signer doctor`: what it finds at the stand-in and on this machine, and how it ends.
+
+use crate::process::{PROGRAM, write_policy};
+use crate::stage::{VISITORS, agent};
+use serde_json::{Value, json};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+use tokio::net::TcpListener;
+use updock_local::{Config, LocalUploadcare};
+use updock_signer::state::{SqliteState, State};
+use updock_signer::{Limits, serve};
+
+/// What it ends with, and its findings.
+async fn doctor(policy: &str) -> (i32, Vec<Value>) {
+    let mut command = tokio::process::Command::new(PROGRAM);
+    let output = command.args(["doctor", "--json", "--config", policy]).output().await.unwrap();
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    (output.status.code().unwrap(), told["findings"].as_array().unwrap().clone())
+}
+
+/// The states and texts of one check.
+fn of<'a>(findings: &'a [Value], check: &str) -> Vec<(&'a str, &'a str)> {
+    let ours = findings.iter().filter(|finding| finding["check"] == check);
+    ours.map(|finding| (finding["state"].as_str().unwrap(), finding["text"].as_str().unwrap())).collect()
+}
+
+fn private() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    folder
+}
+
+async fn stand_in(config: Config) -> LocalUploadcare {
+    LocalUploadcare::with(config).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_good_installation_is_good_and_says_what_no_policy_can_deny() {
+    let local = stand_in(Config { signed_uploads: true, ..Config::default() }).await;
+    let folder = private();
+    let (_, section) = agent("media", "files = \"read\"\nuploads = \"write\"");
+    let policy = write_policy(folder.path(), "demosecretkey\n", &local.base_url(), &section);
+    let (code, findings) = doctor(&policy).await;
+    assert_eq!(code, 0, "{findings:?}");
+    for check in ["policy", "file-modes", "secret-key", "clock", "webhooks", "signed-uploads"] {
+        assert_eq!(of(&findings, check).first().map(|found| found.0), Some("good"), "{check}: {findings:?}");
+    }
+    let notes: Vec<&str> = of(&findings, "cannot-be-denied").into_iter().map(|(_, text)| text).collect();
+    for expected in ["the CDN asks for no key", "also with signed uploads on", "reads all files", "cannot be recalled"]
+    {
+        assert!(notes.iter().any(|note| note.contains(expected)), "{expected}: {notes:?}");
+    }
+    assert!(!notes.iter().any(|note| note.contains("uploads files, has files fetched")), "{notes:?}");
+    assert!(!folder.path().join("updock-signer.db").exists(), "it made a state");
+    // Asking leaves nothing behind.
+    let asked = local.requests();
+    assert!(asked.iter().all(|request| request.method == "GET" || request.path == "/group/"), "{asked:?}");
+
+    let plain = tokio::process::Command::new(PROGRAM).args(["doctor", "--config", &policy]).output().await.unwrap();
+    let text = String::from_utf8(plain.stdout).unwrap();
+    assert!(text.contains("good     signed-uploads   Signed uploads are on"), "{text}");
+    assert_eq!(text.lines().count(), findings.len());
+}
+
+#[tokio::test]
+async fn each_trouble_is_told_and_counts_in_how_it_ends() {
+    type Case = (Config, &'static str, &'static str, i32, &'static str, &'static str, &'static str);
+    let signed = || Config { signed_uploads: true, ..Config::default() };
+    let cases: Vec<Case> = vec![
+        (Config::default(), "demosecretkey", "", 3, "signed-uploads", "look", "whoever knows the public key"),
+        (
+            Config::default(),
+            "demosecretkey",
+            "",
+            3,
+            "cannot-be-denied",
+            "note",
+            "uploads files, has files fetched from URLs",
+        ),
+        (signed(), "wrong", "", 1, "secret-key", "wrong", "refused the secret key of project demopublickey"),
+        (signed(), "wrong", "", 1, "webhooks", "unknown", "the secret key has to work first"),
+        (signed(), "demosecretkey", "visitors = 1", 1, "policy", "wrong", "line 7: not known here"),
+    ];
+    for (config, secret, more, code, check, state, text) in cases {
+        let local = stand_in(config).await;
+        let folder = private();
+        let policy = write_policy(folder.path(), secret, &local.base_url(), &format!("{more}\n{VISITORS}"));
+        let (ended, findings) = doctor(&policy).await;
+        assert_eq!(ended, code, "{check}: {findings:?}");
+        let found = of(&findings, check);
+        assert!(found.iter().any(|(is, told)| *is == state && told.contains(text)), "{check}: {findings:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_key_that_signs_uploads_is_tried_too() {
+    let local = stand_in(Config { signed_uploads: true, ..Config::default() }).await;
+    for (key, state, code) in [("demosecretkey", None, 0), ("another", Some("wrong"), 1)] {
+        let folder = private();
+        fs::write(folder.path().join("uploads"), key).unwrap();
+        fs::set_permissions(folder.path().join("uploads"), fs::Permissions::from_mode(0o600)).unwrap();
+        let policy = write_policy(folder.path(), "demosecretkey", &local.base_url(), VISITORS);
+        let text = fs::read_to_string(&policy).unwrap();
+        fs::write(&policy, text.replace("[upstream]", "upload_secret = { file = \"uploads\" }\n[upstream]")).unwrap();
+        let (ended, findings) = doctor(&policy).await;
+        assert_eq!(of(&findings, "upload-secret").first().map(|found| found.0), state, "{findings:?}");
+        assert_eq!(ended, code, "{findings:?}");
+    }
+}
+
+#[tokio::test]
+async fn another_project_and_silence_are_told_apart() {
+    let other = Config { public_key: updock_types::PublicKey::parse("otherkey").unwrap(), ..Config::default() };
+    let other = stand_in(other).await;
+    let folder = private();
+    let policy = write_policy(folder.path(), "demosecretkey", &other.base_url(), VISITORS);
+    let (code, findings) = doctor(&policy).await;
+    assert_eq!((code, of(&findings, "secret-key")[0].0), (1, "wrong"), "{findings:?}");
+    assert_eq!(of(&findings, "signed-uploads")[0].0, "unknown", "{findings:?}");
+
+    let policy = write_policy(folder.path(), "demosecretkey", "http://127.0.0.1:9/", VISITORS);
+    let (code, findings) = doctor(&policy).await;
+    assert_eq!((code, of(&findings, "secret-key")[0].0), (3, "unknown"), "{findings:?}");
+}
+
+#[tokio::test]
+async fn foreign_webhooks_are_named_and_ours_are_not() {
+    let local = stand_in(Config { signed_uploads: true, ..Config::default() }).await;
+    let folder = private();
+    let hooks = format!("{VISITORS}[webhooks]\nevents = [\"file.uploaded\"]\n");
+    let policy = write_policy(folder.path(), "demosecretkey", &local.base_url(), &hooks);
+    let state = SqliteState::open(&folder.path().join("updock-signer.db")).await.unwrap();
+    let slug = updock_signer::webhooks::slug(&state).await.unwrap();
+    let (code, findings) = doctor(&policy).await;
+    assert_eq!(code, 3, "{findings:?}");
+    assert!(of(&findings, "webhooks")[0].1.contains("updock-signer webhooks sync"), "{findings:?}");
+
+    subscribe(&local, &format!("https://signer.example.com/hooks/uploadcare/{slug}")).await;
+    let (code, findings) = doctor(&policy).await;
+    assert_eq!((code, of(&findings, "webhooks")[0].0), (0, "good"), "{findings:?}");
+
+    for target in ["https://stranger.example.com/all", "https://signer.example.com/hooks/uploadcare/another"] {
+        subscribe(&local, target).await;
+    }
+    let (code, findings) = doctor(&policy).await;
+    let found = of(&findings, "webhooks");
+    assert_eq!((code, found.len()), (3, 2), "{findings:?}");
+    let alarm = |target: &str| {
+        let told = format!("tells somebody else of \"file.uploaded\": \"{target}\"");
+        found.iter().any(|(state, text)| *state == "look" && text.contains(&told))
+    };
+    assert!(alarm("https://stranger.example.com/all"), "{findings:?}");
+}
+
+async fn subscribe(local: &LocalUploadcare, target: &str) {
+    let client = updock_client::Client::builder(
+        updock_types::PublicKey::parse("demopublickey").unwrap(),
+        updock_sign::SecretKey::parse("demosecretkey").unwrap(),
+    );
+    let client = client.rest(updock_client::Base::parse(&local.base_url()).unwrap()).build();
+    let webhook = json!({ "target_url": target, "event": "file.uploaded", "is_active": true, "version": "0.7" });
+    client.webhook_create(serde_json::from_value(webhook).unwrap()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_others_on_the_machine_could_read_or_change_is_wrong() {
+    let local = stand_in(Config { signed_uploads: true, ..Config::default() }).await;
+    for (name, mode, expected) in [
+        ("policy.toml", 0o666, "Others on this machine could change what is allowed"),
+        ("updock-signer.db", 0o640, "read or change the audit log and the keys that sign"),
+        ("updock-signer.db-wal", 0o604, "read or change the audit log and the keys that sign"),
+        ("updock-signer.db.before-2", 0o644, "read or change the audit log and the keys that sign"),
+        (".", 0o770, "put another file in the place of ours"),
+    ] {
+        let folder = private();
+        let policy = write_policy(folder.path(), "demosecretkey", &local.base_url(), VISITORS);
+        fs::set_permissions(&policy, fs::Permissions::from_mode(0o644)).unwrap();
+        let state = SqliteState::open(&folder.path().join("updock-signer.db")).await.unwrap();
+        state.set_value("a".to_owned(), Some(vec![1])).await.unwrap();
+        let (code, findings) = doctor(&policy).await;
+        assert_eq!((code, of(&findings, "file-modes")[0].0), (0, "good"), "{findings:?}");
+
+        let path = folder.path().join(name);
+        if !path.exists() {
+            fs::write(&path, "").unwrap();
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let (code, findings) = doctor(&policy).await;
+        let found = of(&findings, "file-modes");
+        assert_eq!((code, found.len(), found[0].0), (1, 1, "wrong"), "{name}: {findings:?}");
+        assert!(found[0].1.contains(expected) && found[0].1.contains("chmod go-"), "{name}: {findings:?}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_secret_that_others_can_read_does_not_load() {
+    let folder = private();
+    let policy = write_policy(folder.path(), "demosecretkey", "http://127.0.0.1:9/", VISITORS);
+    fs::set_permissions(Path::new(&policy).with_file_name("secret"), fs::Permissions::from_mode(0o644)).unwrap();
+    let (code, findings) = doctor(&policy).await;
+    assert_eq!((code, findings.len()), (1, 1));
+    assert!(of(&findings, "policy")[0].1.contains("is open to everyone on this machine (mode 644); run: chmod 600"));
+}
+
+/// Answers every request as a project would, at another time.
+async fn elsewhen(seconds: i64) -> String {
+    const BODY: &str = r#"{"collaborators":[],"name":"x","pub_key":"demopublickey","autostore_enabled":true}"#;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let answer = move || async move {
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+        let date = updock_sign::http_date(now.saturating_add_signed(seconds));
+        ([("content-type", "application/json".to_owned()), ("date", date)], BODY)
+    };
+    let router = axum::Router::new().fallback(answer);
+    tokio::spawn(serve(listener, router, Limits::default(), std::future::pending()));
+    format!("http://{address}/")
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_is_told_by_doctor_and_at_start() {
+    for (seconds, state, expected) in [
+        (0, "good", "agrees with Uploadcare's"),
+        (-300, "look", "ahead of Uploadcare's"),
+        (300, "look", "behind Uploadcare's"),
+        (-899, "wrong", "ahead of Uploadcare's"),
+        (901, "wrong", "behind Uploadcare's"),
+    ] {
+        let there = elsewhen(seconds).await;
+        let folder = private();
+        let policy = write_policy(folder.path(), "demosecretkey", &there, VISITORS);
+        let (code, findings) = doctor(&policy).await;
+        let found = of(&findings, "clock");
+        assert_eq!(found[0].0, state, "{seconds} s: {findings:?}");
+        assert!(found[0].1.contains(expected), "{seconds} s: {findings:?}");
+        assert!(state != "wrong" || code == 1, "{seconds} s");
+        if state != "good" {
+            let mut running = crate::process::Running::start(&policy, "off").await;
+            let line = tokio::time::timeout(Duration::from_secs(10), running.next_line()).await.unwrap();
+            assert!(line.contains("This machine's clock is") && line.contains(expected), "{line}");
+        }
+    }
+}
