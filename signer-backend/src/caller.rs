@@ -8,9 +8,9 @@ use crate::key::{AgentKey, PREFIX};
 use crate::policy::{Agent, Origin, Policy};
 use crate::problem::Fault;
 use http::{HeaderMap, header};
+use std::net::IpAddr;
 use std::sync::Arc;
 use updock_types::signer::ProblemKind;
-use updock_types::{Area, Level};
 
 /// Who is calling.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub enum Caller {
     Agent {
         /// Which.
         agent: Arc<Agent>,
+        /// What it may do with this key.
+        grants: Arc<Grants>,
         /// The public part of its key.
         key_id: String,
     },
@@ -26,18 +28,20 @@ pub enum Caller {
     Visitor {
         /// Which page; ours from the list, not the text that came.
         origin: Origin,
+        /// What it may do.
+        grants: Arc<Grants>,
     },
 }
 
 impl Caller {
-    /// Who sends these headers, by `policy`.
-    pub(crate) fn of(headers: &HeaderMap, policy: &Policy) -> Result<Self, Fault> {
+    /// Who sends these headers from `peer` at `now` (Unix milliseconds), by `policy`.
+    pub(crate) fn of(headers: &HeaderMap, peer: Option<IpAddr>, now: i64, policy: &Policy) -> Result<Self, Fault> {
         let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
         match (authorizations.next(), authorizations.next()) {
             (None, _) => Self::visitor(headers, policy),
             (Some(value), None) => {
                 let text = value.to_str().map_err(|_| unknown())?;
-                Self::agent(text, policy)
+                Self::agent(text, peer, now, policy)
             }
             (Some(_), Some(_)) => {
                 Err(Fault::new(ProblemKind::BadRequest, "The request has several Authorization headers; send one."))
@@ -45,7 +49,7 @@ impl Caller {
         }
     }
 
-    fn agent(authorization: &str, policy: &Policy) -> Result<Self, Fault> {
+    fn agent(authorization: &str, peer: Option<IpAddr>, now: i64, policy: &Policy) -> Result<Self, Fault> {
         let (scheme, value) = authorization.trim().split_once(' ').unwrap_or((authorization, ""));
         let key = if scheme.eq_ignore_ascii_case("Bearer") {
             value.trim()
@@ -79,12 +83,22 @@ impl Caller {
         for agent in &policy.agents {
             for stored in &agent.keys {
                 if stored.digest.matches(&digest) {
-                    found = Some(agent);
+                    found = Some((agent, stored));
                 }
             }
         }
-        let agent = found.ok_or_else(unknown)?;
-        Ok(Self::Agent { agent: Arc::clone(agent), key_id: key.id().to_owned() })
+        let (agent, stored) = found.ok_or_else(unknown)?;
+        let over = |end: Option<i64>| end.is_some_and(|end| end <= now);
+        if over(stored.expires) || over(agent.expires) {
+            return Err(unknown());
+        }
+        let from = |peer: IpAddr| agent.networks.iter().any(|network| network.contains(&peer.to_canonical()));
+        if !agent.networks.is_empty() && !peer.is_some_and(from) {
+            let sentence = "This agent may not call from this address; its policy lists the networks it may call from.";
+            return Err(Fault::new(ProblemKind::Forbidden, sentence));
+        }
+        let grants = Arc::clone(&agent.grants);
+        Ok(Self::Agent { agent: Arc::clone(agent), grants, key_id: key.id().to_owned() })
     }
 
     fn visitor(headers: &HeaderMap, policy: &Policy) -> Result<Self, Fault> {
@@ -94,17 +108,17 @@ impl Caller {
                 "Nobody can tell who is calling; send `Authorization: Bearer <agent key>`, or call from a listed page.",
             ));
         }
-        let origin = listed(headers, policy).ok_or_else(|| {
+        let rule = policy.visitors.as_ref().zip(listed(headers, policy));
+        let (visitors, origin) = rule.ok_or_else(|| {
             Fault::new(ProblemKind::Forbidden, "The origin of this page is not among those that may call.")
         })?;
-        Ok(Self::Visitor { origin: origin.clone() })
+        Ok(Self::Visitor { origin: origin.clone(), grants: Arc::clone(&visitors.grants) })
     }
 
     /// What it may do.
-    pub fn grants(&self) -> Grants {
+    pub fn grants(&self) -> &Grants {
         match self {
-            Self::Agent { agent, .. } => agent.grants,
-            Self::Visitor { .. } => Grants::default().with(Area::Uploads, Level::Write),
+            Self::Agent { grants, .. } | Self::Visitor { grants, .. } => grants,
         }
     }
 
@@ -138,7 +152,7 @@ impl Caller {
     pub fn describe(&self) -> String {
         match self {
             Self::Agent { agent, .. } => agent.name.clone(),
-            Self::Visitor { origin } => format!("Visitor from {origin}"),
+            Self::Visitor { origin, .. } => format!("Visitor from {origin}"),
         }
     }
 
@@ -146,7 +160,7 @@ impl Caller {
     pub fn name(&self) -> String {
         match self {
             Self::Agent { agent, .. } => agent.name.clone(),
-            Self::Visitor { origin } => format!("a visitor from {origin}"),
+            Self::Visitor { origin, .. } => format!("a visitor from {origin}"),
         }
     }
 }

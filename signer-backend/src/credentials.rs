@@ -100,7 +100,7 @@ fn scope(allowed: &[ScopeItem], asked: Option<&[String]>) -> Result<Vec<ScopeIte
 }
 
 /// Does `wide` open everything that `narrow` opens?
-fn covers(wide: &ScopeItem, narrow: &ScopeItem) -> bool {
+pub(crate) fn covers(wide: &ScopeItem, narrow: &ScopeItem) -> bool {
     match (wide.as_str().strip_suffix('*'), narrow.as_str().strip_suffix('*')) {
         (Some(wide), Some(narrow)) => narrow.starts_with(wide),
         (None, Some(_)) => false,

@@ -3,7 +3,7 @@
 
 use crate::caller::Caller;
 use crate::decision::Need;
-use crate::policy::{Quota, Rate};
+use crate::policy::{Quota, Rate, RateOf};
 use crate::problem::Fault;
 use crate::sentence::duration;
 use crate::state::{Spent, State, Taken, now};
@@ -29,21 +29,29 @@ pub(crate) async fn rate(state: &dyn State, who: String, rate: Rate, subject: &s
     }
 }
 
-/// Spends one of the day's quota, for each that the operation falls under.
-pub(crate) async fn quota(state: &dyn State, caller: &Caller, need: Need, operation: &str) -> Result<(), Fault> {
+/// Counts what is about to be done, under each rate and each quota that it falls under.
+pub(crate) async fn within(state: &dyn State, caller: &Caller, need: &Need) -> Result<(), Fault> {
     let Caller::Agent { agent, .. } = caller else { return Ok(()) };
-    for Quota { of, most } in &agent.quotas {
-        if of != operation && of != need.area.as_str() {
-            continue;
-        }
+    for RateOf { of, rate: most } in agent.rates.iter().filter(|rate| rate.of.covers(need)) {
+        let of = of.as_str();
+        rate(state, format!("agent:{}:{of}", agent.id), *most, &format!("this agent for {of}")).await?;
+    }
+    for Quota { of, most } in agent.quotas.iter().filter(|quota| quota.of.covers(need)) {
+        let of = of.as_str();
         let at = now();
-        let spent = state.spend(format!("{}:{of}", agent.id), at / DAY, 1, *most).await.map_err(|error| {
+        // A batch is as much as its files would be one by one.
+        let amount = u32::try_from(need.count.max(1)).unwrap_or(u32::MAX);
+        let spent = state.spend(format!("{}:{of}", agent.id), at / DAY, amount, *most).await.map_err(|error| {
             tracing::error!(%error, "a quota cannot be looked up");
             Fault::new(ProblemKind::Unavailable, "The quota cannot be looked up, so nothing was done; try again later.")
         })?;
-        if let Spent::No { .. } = spent {
+        if let Spent::No { used } = spent {
             let left = u64::try_from(DAY - at % DAY).unwrap_or(0).div_ceil(1000);
-            let sentence = format!("The quota of {most} a day for {of} is spent; it begins anew at midnight UTC.");
+            let rest = match most.saturating_sub(used) {
+                0 => "is spent".to_owned(),
+                rest => format!("has {rest} left, and this needs {amount}"),
+            };
+            let sentence = format!("The quota of {most} a day for {of} {rest}; it begins anew at midnight UTC.");
             return Err(Fault::new(ProblemKind::Throttled, sentence).retry_after(Duration::from_secs(left)));
         }
     }

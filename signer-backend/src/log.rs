@@ -50,6 +50,8 @@ pub struct Record {
     pub shape: Option<String>,
     /// The grant that would have been needed.
     pub missing: Option<String>,
+    /// The place in the policy that decided, like `agents.media.files = read`.
+    pub rule: Option<String>,
     /// Uploadcare's status.
     pub status: Option<u16>,
     /// How long Uploadcare took, in milliseconds.
@@ -74,6 +76,7 @@ impl Record {
             level: None,
             shape: None,
             missing: None,
+            rule: None,
             status: None,
             millis: None,
             text,

@@ -146,6 +146,9 @@ fn print(text: &str) -> Result<(), String> {
 
 fn start(file: &PolicyFile, listen: Option<SocketAddr>) -> Result<(), String> {
     let mut policy = file.load(listen)?;
+    for warning in &policy.warnings {
+        tracing::warn!("{}: {warning}", file.path().display());
+    }
     runtime()?.block_on(async {
         let cannot = |what: &str| {
             let what = what.to_owned();
@@ -293,6 +296,7 @@ fn summary(config: &Path, policy: &Policy) -> String {
         let grants = if grants.is_empty() { "nothing".to_owned() } else { grants.join(", ") };
         lines.push(format!("Agent {} ({}) is granted {grants}.", agent.name, agent.id));
     }
+    lines.extend(policy.warnings.iter().map(|warning| format!("Look again at {warning}.")));
     lines.join("\n") + "\n"
 }
 

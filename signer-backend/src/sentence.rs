@@ -4,7 +4,7 @@
 //! characters and escaped, so it can neither end the line nor turn it around. Secrets never come this way.
 
 use crate::caller::Caller;
-use crate::decision::{Decision, Verdict};
+use crate::decision::{Because, Decision, Destination, Verdict};
 use crate::key::masked;
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -95,7 +95,7 @@ pub(crate) fn confirm_words(files: &[FileUuid]) -> String {
 }
 
 /// `asked to <words>` and the verdict with its reason.
-pub(crate) fn decided(caller: &Caller, words: &str, decision: Decision) -> String {
+pub(crate) fn decided(caller: &Caller, words: &str, decision: &Decision) -> String {
     let who = caller.describe();
     match decision.verdict {
         Verdict::Allow => format!("{who} asked to {words}. Allowed: {}.", reason(caller, decision)),
@@ -103,23 +103,37 @@ pub(crate) fn decided(caller: &Caller, words: &str, decision: Decision) -> Strin
     }
 }
 
-fn reason(caller: &Caller, decision: Decision) -> String {
-    let Decision { need, held, .. } = decision;
+fn reason(caller: &Caller, decision: &Decision) -> String {
+    let Decision { need, held, because, .. } = decision;
     let subject = if caller.is_visitor() { "visitors have" } else { "this agent has" };
     let held = match held {
         Level::Off => "no".to_owned(),
         level => level.to_string(),
     };
-    match decision.verdict {
-        Verdict::Allow => format!("{subject} {held} access to {}", need.area),
-        Verdict::Deny => {
-            format!("{subject} {held} access to {}, and this needs {} access", need.area, need.level)
+    match because {
+        Because::Granted => format!("{subject} {held} access to {}", need.area),
+        Because::Level => format!("{subject} {held} access to {}, and this needs {} access", need.area, need.level),
+        Because::Only => "this agent is held to a list of operations, and this is not on it".to_owned(),
+        Because::Batch { most } => {
+            format!(
+                "this agent may name {} in one request, and this names {}",
+                counted(as_u64(*most), "file"),
+                need.count
+            )
         }
+        Because::Destination => match need.destination {
+            Some(Destination::Storage(_)) => "this agent may copy to listed storages only".to_owned(),
+            _ => "this agent may send webhooks to listed addresses only".to_owned(),
+        },
     }
 }
 
+fn as_u64(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
 /// For the caller: what is not granted.
-pub(crate) fn refusal(caller: &Caller, words: &str, decision: Decision) -> String {
+pub(crate) fn refusal(caller: &Caller, words: &str, decision: &Decision) -> String {
     format!("You may not {words}: {}.", reason(caller, decision))
 }
 

@@ -322,10 +322,11 @@ impl Signer {
         self.0.closing.send_replace(true);
     }
 
-    fn terms(&self, caller: &Caller) -> &CredentialTerms {
+    fn terms<'a>(&'a self, caller: &'a Caller) -> &'a CredentialTerms {
         match (caller, &self.0.policy.visitors) {
             (Caller::Visitor { .. }, Some(visitors)) => &visitors.terms,
-            _ => &self.0.policy.agent_terms,
+            (Caller::Agent { agent, .. }, _) => &agent.terms,
+            (Caller::Visitor { .. }, None) => &self.0.policy.agent_terms,
         }
     }
 
@@ -388,18 +389,18 @@ impl Signer {
         let (decision, allowed) = visit.caller.may(need, what);
         let refused = allowed.is_none();
         self.0.metrics.decided(visit.caller.id(), asked.operation, !refused);
-        if !refused && let Err(fault) = limits::quota(&*self.0.state, &visit.caller, need, asked.operation).await {
+        if !refused && let Err(fault) = limits::within(&*self.0.state, &visit.caller, &decision.need).await {
             let text = sentence::wish_refused(&visit.caller, asked.words, fault.detail());
-            let record = visit.record(Phase::Decision, asked.operation, Some(decision), text);
+            let record = visit.record(Phase::Decision, asked.operation, Some(&decision), text);
             self.record(Record { allowed: Some(false), ..record }).await?;
             return Err(fault);
         }
         if refused || !asked.sentence_follows {
-            let text = sentence::decided(&visit.caller, asked.words, decision);
-            self.record(visit.record(Phase::Decision, asked.operation, Some(decision), text)).await?;
+            let text = sentence::decided(&visit.caller, asked.words, &decision);
+            self.record(visit.record(Phase::Decision, asked.operation, Some(&decision), text)).await?;
         }
         allowed.ok_or_else(|| {
-            Fault::new(ProblemKind::Forbidden, sentence::refusal(&visit.caller, asked.words, decision))
+            Fault::new(ProblemKind::Forbidden, sentence::refusal(&visit.caller, asked.words, &decision))
                 .missing(decision.missing())
         })
     }
@@ -442,7 +443,7 @@ impl Visit {
         &self.caller
     }
 
-    fn record(&self, phase: Phase, operation: &'static str, decision: Option<Decision>, text: String) -> Record {
+    fn record(&self, phase: Phase, operation: &'static str, decision: Option<&Decision>, text: String) -> Record {
         let allowed = decision.map(|decision| decision.verdict == crate::decision::Verdict::Allow);
         Record {
             peer: self.peer,
@@ -452,7 +453,8 @@ impl Visit {
             allowed,
             area: decision.map(|decision| decision.need.area.as_str()),
             level: decision.map(|decision| decision.need.level.as_str()),
-            missing: decision.filter(|_| allowed == Some(false)).map(|decision| decision.missing()),
+            missing: decision.filter(|_| allowed == Some(false)).map(Decision::missing),
+            rule: decision.and_then(|decision| decision.rule.as_ref()).map(|rule| rule.text.to_string()),
             ..record(phase, Some(self.request_id.clone()), text)
         }
     }
@@ -481,7 +483,9 @@ impl FromRequestParts<Signer> for Visit {
         } else {
             let keyless = !parts.headers.contains_key(header::AUTHORIZATION);
             match visitors.as_ref().filter(|_| keyless).map_or(Ok(()), |limiter| limiter.check(peer)) {
-                Ok(()) => signer.within_rates(Caller::of(&parts.headers, policy), peer).await,
+                Ok(()) => {
+                    signer.within_rates(Caller::of(&parts.headers, peer, crate::state::now(), policy), peer).await
+                }
                 Err(wait) => Err(Fault::new(
                     ProblemKind::Throttled,
                     format!(
@@ -544,7 +548,7 @@ async fn issue_credential(
 ) -> Result<response::Json<IssuedCredential>, Fault> {
     let words =
         Asked { operation: own::UPLOAD_CREDENTIAL.id, words: own::UPLOAD_CREDENTIAL.words, sentence_follows: true };
-    let allowed = signer.decide(&visit, Need::UPLOAD, words, ()).await?;
+    let allowed = signer.decide(&visit, Need::own(&own::UPLOAD_CREDENTIAL), words, ()).await?;
     let grant = match credentials::grant(signer.terms(&visit.caller), &asked) {
         Ok(grant) => grant,
         Err(fault) => {
@@ -580,7 +584,7 @@ async fn issue_credential(
 /// `GET /v1/upload-policy`: what may be uploaded. Needs `uploads: read`.
 async fn upload_policy(State(signer): State<Signer>, visit: Visit) -> Result<response::Json<UploadPolicy>, Fault> {
     let words = Asked { operation: own::UPLOAD_POLICY.id, words: own::UPLOAD_POLICY.words, sentence_follows: false };
-    signer.decide(&visit, Need::UPLOAD_POLICY, words, ()).await?;
+    signer.decide(&visit, Need::own(&own::UPLOAD_POLICY), words, ()).await?;
     Ok(response::Json(signer.0.policy.upload_policy.clone()))
 }
 
@@ -595,7 +599,7 @@ async fn confirm_upload(
         ConfirmRequest::Several { uuids } => (sentence::confirm_words(uuids), uuids.clone()),
     };
     let asked = Asked { operation: own::UPLOAD_CONFIRM.id, words: &words, sentence_follows: false };
-    let allowed = signer.decide(&visit, Need::UPLOAD, asked, files).await?;
+    let allowed = signer.decide(&visit, Need::own(&own::UPLOAD_CONFIRM), asked, files).await?;
     let Inner { policy, client, .. } = &*signer.0;
     let mut ends = Vec::new();
     let confirmed = confirm_each(client, policy, signer.terms(&visit.caller), allowed.what()).await;
@@ -647,7 +651,7 @@ async fn verify_receipt(
     Json(VerifyReceiptRequest { receipt }): Json<VerifyReceiptRequest>,
 ) -> Result<Response, Fault> {
     let asked = Asked { operation: own::RECEIPT_VERIFY.id, words: own::RECEIPT_VERIFY.words, sentence_follows: false };
-    signer.decide(&visit, Need::UPLOAD_POLICY, asked, ()).await?;
+    signer.decide(&visit, Need::own(&own::RECEIPT_VERIFY), asked, ()).await?;
     let receipts = signer.0.receipts.as_ref().ok_or_else(no_receipts)?;
     Ok(response::Json(receipts.verify(&receipt, unix_now())?).into_response())
 }

@@ -51,6 +51,9 @@ pub struct Entry {
     /// The grant that would have been needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<String>,
+    /// The place in the policy that decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
     /// Uploadcare's status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
@@ -89,6 +92,7 @@ pub(super) fn row(record: &Record, end: &ChainEnd) -> AuditRow {
         shape: record.shape.clone(),
         verdict,
         missing: record.missing.clone(),
+        rule: record.rule.clone(),
         status: record.status,
         millis: record.millis,
         text: record.text.clone(),

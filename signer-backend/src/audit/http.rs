@@ -19,12 +19,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use updock_types::signer::ProblemKind;
-use updock_types::{Area, Level, Redaction};
-
-/// To read one's own records.
-const OWN: Need = Need { area: Area::Audit, level: Level::Read, redact: Redaction::None };
-/// To read everyone's.
-const ALL: Need = Need { area: Area::Audit, level: Level::Full, redact: Redaction::None };
+use updock_types::{Area, Level};
 
 const DEFAULT_LIMIT: u32 = 100;
 const MOST: u32 = 1000;
@@ -75,7 +70,9 @@ pub(crate) async fn audit(
         },
         sentence_follows: false,
     };
-    signer.decide(&visit, if foreign { ALL } else { OWN }, asked, ()).await?;
+    // One's own records, or everyone's.
+    let level = if foreign { Level::Full } else { own::AUDIT_READ.level };
+    signer.decide(&visit, Need::own(&own::AUDIT_READ).at(level), asked, ()).await?;
     if !everyone {
         query.caller = Some(visit.caller().id().to_owned());
     }

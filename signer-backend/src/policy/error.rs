@@ -46,7 +46,8 @@ impl fmt::Display for PolicyError {
 
 impl std::error::Error for PolicyError {}
 
-fn line(text: &str, at: usize) -> usize {
+/// The line of a place, counted from 1.
+pub(super) fn line(text: &str, at: usize) -> usize {
     text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
 }
 
@@ -56,8 +57,7 @@ fn in_plain_words(message: &str) -> String {
     let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
     if let (true, Some((given, known))) = (unknown, names.split_first()) {
-        let best = known.iter().max_by(|a, b| similarity(given, a).total_cmp(&similarity(given, b)));
-        return match best.filter(|best| similarity(given, best) > 0.65) {
+        return match closest(given, known.iter().copied()) {
             Some(best) => format!("`{given}` is not known here; did you mean `{best}`?"),
             None if known.is_empty() => "this is not known here".to_owned(),
             None => format!("not known here; known are {}", known.join(", ")),
@@ -71,6 +71,17 @@ fn in_plain_words(message: &str) -> String {
         return format!("this value is of the wrong kind; expected {expected}");
     }
     message.to_owned()
+}
+
+/// Which of `known` was probably meant.
+pub(super) fn closest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let best = known.max_by(|a, b| similarity(given, a).total_cmp(&similarity(given, b)));
+    best.filter(|best| similarity(given, best) > 0.65)
+}
+
+/// A hint to follow a sentence: `; did you mean `files`?`, or nothing.
+pub(super) fn hint<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> String {
+    closest(given, known).map(|best| format!("; did you mean `{best}`?")).unwrap_or_default()
 }
 
 /// 1 for equal, 0 for nothing in common; forgives a swap in a short word as well as a missing end of a long one.

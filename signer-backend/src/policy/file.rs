@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use toml::Spanned;
+use toml::value::Datetime;
 use updock_types::policy::UploadPolicy;
 use updock_types::{Area, Level};
 
@@ -23,6 +24,10 @@ pub(super) struct File {
     pub upstream: Upstream,
     #[serde(default)]
     pub uploads: Uploads,
+    #[serde(default)]
+    pub defaults: Defaults,
+    #[serde(default)]
+    pub roles: BTreeMap<String, Spanned<Role>>,
     #[serde(default)]
     pub agents: BTreeMap<String, Spanned<Agent>>,
     #[serde(default)]
@@ -98,51 +103,96 @@ pub(super) struct Terms {
     pub store: Option<bool>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Agent {
-    pub name: Spanned<String>,
-    pub keys: Spanned<Vec<Spanned<Key>>>,
-    pub rate: Option<Spanned<String>>,
-    #[serde(default)]
-    pub quota: BTreeMap<Spanned<String>, Spanned<String>>,
-    #[serde(default)]
-    pub files: Level,
-    #[serde(default)]
-    pub metadata: Level,
-    #[serde(default)]
-    pub groups: Level,
-    #[serde(default)]
-    pub uploads: Level,
-    #[serde(default)]
-    pub conversion: Level,
-    #[serde(default)]
-    pub addons: Level,
-    #[serde(default)]
-    pub webhooks: Level,
-    #[serde(default)]
-    pub project: Level,
-    #[serde(default)]
-    pub audit: Level,
-    #[serde(default)]
-    pub admin: Level,
+/// A table with a level for each area beside what else stands in it. Unknown fields cannot be refused where tables are
+/// flattened into one another, so the areas are written into each.
+macro_rules! with_levels {
+    ($(#[$attribute:meta])* struct $name:ident { $($(#[$field_attribute:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$attribute])*
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(super) struct $name {
+            $($(#[$field_attribute])* pub $field: $type,)*
+            files: Option<Spanned<Level>>,
+            metadata: Option<Spanned<Level>>,
+            groups: Option<Spanned<Level>>,
+            uploads: Option<Spanned<Level>>,
+            conversion: Option<Spanned<Level>>,
+            addons: Option<Spanned<Level>>,
+            webhooks: Option<Spanned<Level>>,
+            project: Option<Spanned<Level>>,
+            audit: Option<Spanned<Level>>,
+            admin: Option<Spanned<Level>>,
+        }
+
+        impl $name {
+            pub(super) fn level(&self, area: Area) -> Option<&Spanned<Level>> {
+                match area {
+                    Area::Files => self.files.as_ref(),
+                    Area::Metadata => self.metadata.as_ref(),
+                    Area::Groups => self.groups.as_ref(),
+                    Area::Uploads => self.uploads.as_ref(),
+                    Area::Conversion => self.conversion.as_ref(),
+                    Area::Addons => self.addons.as_ref(),
+                    Area::Webhooks => self.webhooks.as_ref(),
+                    Area::Project => self.project.as_ref(),
+                    Area::Audit => self.audit.as_ref(),
+                    Area::Admin => self.admin.as_ref(),
+                }
+            }
+        }
+    };
 }
 
-impl Agent {
-    pub(super) fn level(&self, area: Area) -> Level {
-        match area {
-            Area::Files => self.files,
-            Area::Metadata => self.metadata,
-            Area::Groups => self.groups,
-            Area::Uploads => self.uploads,
-            Area::Conversion => self.conversion,
-            Area::Addons => self.addons,
-            Area::Webhooks => self.webhooks,
-            Area::Project => self.project,
-            Area::Audit => self.audit,
-            Area::Admin => self.admin,
-        }
+with_levels! {
+    struct Agent {
+        name: Spanned<String>,
+        #[serde(default)]
+        keys: Option<Spanned<Vec<Spanned<Key>>>>,
+        #[serde(default)]
+        roles: Vec<Spanned<String>>,
+        only: Option<Spanned<Vec<Spanned<String>>>>,
+        rate: Option<Spanned<String>>,
+        #[serde(default)]
+        rates: BTreeMap<Spanned<String>, Spanned<String>>,
+        #[serde(default)]
+        quota: BTreeMap<Spanned<String>, Spanned<String>>,
+        limits: Option<Spanned<AgentLimits>>,
+        expires: Option<Spanned<Datetime>>,
+        networks: Option<Spanned<Vec<Spanned<String>>>>,
+        #[serde(default)]
+        acknowledged: bool,
     }
+}
+
+with_levels! {
+    struct Role {
+    }
+}
+
+/// What an agent has when nothing else is written.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Defaults {
+    pub rate: Option<Spanned<String>>,
+}
+
+/// What narrows an agent beside `only`.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct AgentLimits {
+    pub batch_max: Option<Spanned<u32>>,
+    pub upload_credential: Option<UploadLimits>,
+    pub webhook_targets: Option<Spanned<Vec<Spanned<String>>>>,
+    pub copy_targets: Option<Spanned<Vec<Spanned<String>>>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct UploadLimits {
+    pub ttl_max: Option<Spanned<String>>,
+    pub operations_max: Option<Spanned<u32>>,
+    pub scope: Option<Spanned<Vec<Spanned<String>>>>,
+    pub signature: Option<bool>,
 }
 
 /// Where a secret is read from.
@@ -155,6 +205,7 @@ pub(super) enum Source {
 pub(super) struct Key {
     pub sha256: String,
     pub id: Option<String>,
+    pub expires: Option<Spanned<Datetime>>,
 }
 
 /// A table that people are tempted to replace by the secret itself. Such a text is refused here, by hand, so that
@@ -208,11 +259,12 @@ impl<'de> Deserialize<'de> for Key {
         struct Table {
             sha256: String,
             id: Option<String>,
+            expires: Option<Spanned<Datetime>>,
         }
         let sentence = "an agent key must not stand in this file, only its digest: \
             make a new key with `updock-signer keys new` and write the line it prints";
         let table = deserializer.deserialize_any(NotText::<Table> { sentence, table: PhantomData })?;
-        Ok(Self { sha256: table.sha256, id: table.id })
+        Ok(Self { sha256: table.sha256, id: table.id, expires: table.expires })
     }
 }
 

@@ -67,16 +67,12 @@ impl Checker<'_> {
                     make one with: echo whsec_$(openssl rand -base64 32)";
                 self.at(&secret.span(), sentence)
             })?;
-            let network = |text: &Spanned<String>| {
-                let parsed = text.get_ref().parse();
-                parsed.map_err(|_| self.at(&text.span(), "expected a network, like \"10.0.0.0/8\""))
-            };
             checked.push(Target {
                 name: name.clone(),
                 url: text.clone(),
                 secret,
                 events: distinct(events),
-                networks: networks.iter().map(network).collect::<Result<_, _>>()?,
+                networks: networks.iter().map(|text| self.network(text)).collect::<Result<_, _>>()?,
             });
         }
         Ok(checked)

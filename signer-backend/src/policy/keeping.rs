@@ -97,16 +97,16 @@ const STATE_FILE: &str = "updock-signer.db";
 impl Checker<'_> {
     pub(super) fn keeping(
         &self,
-        state: file::State,
+        state: &file::State,
         audit: &file::Audit,
         receipts: &file::Receipts,
     ) -> Result<Keeping, PolicyError> {
         let file::State { sqlite, postgres } = state;
-        let place = match (sqlite, postgres) {
+        let place = match (sqlite.as_ref(), postgres.as_ref()) {
             (None, None) => Place::Sqlite(self.sources.directory.join(STATE_FILE)),
             (Some(path), None) => Place::Sqlite(self.sources.directory.join(path.get_ref())),
             (None, Some(source)) if cfg!(feature = "postgres") => {
-                Place::Postgres(self.secret_text(&source, "the database's address")?.trim().to_owned())
+                Place::Postgres(self.secret_text(source, "the database's address")?.trim().to_owned())
             }
             (None, Some(source)) => {
                 return Err(self.at(&source.span(), "this program was built without PostgreSQL; name a file at sqlite"));

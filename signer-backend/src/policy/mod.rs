@@ -4,6 +4,7 @@
 //! Invariant: a [`Policy`] has a project secret, and at least one caller that is granted something; every origin is
 //! exact; no key of an agent is known in clear.
 
+mod agents;
 mod error;
 mod file;
 mod hooks;
@@ -13,13 +14,14 @@ mod text;
 pub use error::PolicyError;
 pub use file::Violations;
 pub use keeping::{Keeping, Place, ReceiptTerms};
-pub use text::{Origin, Rate};
+pub use text::{HookPrefix, Origin, Rate};
 
-use crate::decision::Grants;
-use crate::key::{KeyDigest, PREFIX};
-use crate::random::is_base62;
+use crate::decision::{Grants, Rule, Scope};
+use crate::key::KeyDigest;
 use crate::webhooks::HookTerms;
-use std::collections::HashMap;
+use ipnet::IpNet;
+use std::cell::RefCell;
+use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -29,7 +31,7 @@ use updock_client::Base;
 use updock_sign::{ScopeItem, SecretKey};
 use updock_types::policy::UploadPolicy;
 use updock_types::upload::limits::CREDENTIAL_MAX_SECONDS;
-use updock_types::{Area, PublicKey};
+use updock_types::{Area, Level, PublicKey};
 
 /// The endpoints that a credential opens when nobody says otherwise: whatever one upload needs. Reading `/info/`
 /// needs no credential.
@@ -73,6 +75,26 @@ pub struct Policy {
     pub keeping: Keeping,
     /// What Uploadcare tells us, and whom we tell; `None`: no webhook is taken.
     pub webhooks: Option<HookTerms>,
+    /// What is good and still worth a second look.
+    pub warnings: Vec<Warning>,
+}
+
+/// Something in a policy that is good and still worth a second look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// Where, counted from 1.
+    pub line: Option<usize>,
+    /// What, in one sentence.
+    pub sentence: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "line {line}: {}", self.sentence),
+            None => f.write_str(&self.sentence),
+        }
+    }
 }
 
 /// The rule for browsers without a key.
@@ -84,6 +106,8 @@ pub struct Visitors {
     pub rate: Rate,
     /// What they get.
     pub terms: CredentialTerms,
+    /// What they may do.
+    pub grants: Arc<Grants>,
 }
 
 /// The most that an upload credential may open.
@@ -111,18 +135,35 @@ pub struct Agent {
     /// Its keys; several for rotation.
     pub keys: Vec<StoredKey>,
     /// What it may do.
-    pub grants: Grants,
+    pub grants: Arc<Grants>,
     /// How often it may call; as often as it likes, if not said.
     pub rate: Option<Rate>,
+    /// How often it may do some things.
+    pub rates: Vec<RateOf>,
     /// How much it may do in a day.
     pub quotas: Vec<Quota>,
+    /// What it gets as upload credentials.
+    pub terms: CredentialTerms,
+    /// Unix milliseconds; none of its keys is good from then on.
+    pub expires: Option<i64>,
+    /// Where it may call from; from everywhere, if empty.
+    pub networks: Vec<IpNet>,
+}
+
+/// How often an agent may do something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RateOf {
+    /// What.
+    pub of: Scope,
+    /// So often.
+    pub rate: Rate,
 }
 
 /// How much of something an agent may do in a day; a day begins at midnight UTC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quota {
-    /// An area, or an operation.
-    pub of: String,
+    /// Of what.
+    pub of: Scope,
     /// So often.
     pub most: u32,
 }
@@ -134,6 +175,8 @@ pub struct StoredKey {
     pub digest: KeyDigest,
     /// Its public part, if the file says it.
     pub id: Option<String>,
+    /// Unix milliseconds; not good from then on.
+    pub expires: Option<i64>,
 }
 
 /// From where secrets may be read.
@@ -161,7 +204,7 @@ impl Policy {
 
     fn read(text: &str, sources: &Sources<'_>, listen: Option<SocketAddr>) -> Result<Self, PolicyError> {
         let file: file::File = toml::from_str(text).map_err(|error| PolicyError::reading(text, &error))?;
-        Checker { text, sources, listen }.policy(file)
+        Checker { text, sources, listen, warnings: RefCell::default() }.policy(&file)
     }
 
     /// A policy for embedding, without a file: closed but for what is added to it.
@@ -182,6 +225,7 @@ impl Policy {
             agents: Vec::new(),
             keeping: Keeping::default(),
             webhooks: None,
+            warnings: Vec::new(),
         }
     }
 }
@@ -205,6 +249,7 @@ struct Checker<'a> {
     sources: &'a Sources<'a>,
     /// Where to listen, whatever the file says.
     listen: Option<SocketAddr>,
+    warnings: RefCell<Vec<Warning>>,
 }
 
 impl Checker<'_> {
@@ -212,7 +257,19 @@ impl Checker<'_> {
         PolicyError::at(self.text, span, sentence)
     }
 
-    fn policy(&self, file: file::File) -> Result<Policy, PolicyError> {
+    fn line(&self, span: &Range<usize>) -> usize {
+        error::line(self.text, span.start)
+    }
+
+    fn warn(&self, span: &Range<usize>, sentence: impl Into<String>) {
+        self.warn_at(Some(self.line(span)), sentence.into());
+    }
+
+    fn warn_at(&self, line: Option<usize>, sentence: String) {
+        self.warnings.borrow_mut().push(Warning { line, sentence });
+    }
+
+    fn policy(&self, file: &file::File) -> Result<Policy, PolicyError> {
         if *file.version.get_ref() != 1 {
             return Err(self.at(&file.version.span(), "this program reads version 1 of the policy file only"));
         }
@@ -233,16 +290,18 @@ impl Checker<'_> {
                 return Err(self.at(&rest.span(), sentence));
             }
         }
-        policy.upload_policy = file.uploads.policy;
+        policy.upload_policy = file.uploads.policy.clone();
         policy.violations = file.uploads.violations;
         let terms = &file.uploads.agents;
         let agent_terms = self.terms(terms.ttl_max.as_ref(), terms.operations_max.as_ref(), terms.store)?;
         policy.agent_terms = CredentialTerms { signature: policy.agent_terms.signature, ..agent_terms };
-        policy.visitors = file.uploads.visitors.map(|visitors| self.visitors(&visitors)).transpose()?;
-        policy.agents = self.agents(&file.agents)?;
+        policy.visitors = file.uploads.visitors.as_ref().map(|visitors| self.visitors(visitors)).transpose()?;
+        policy.agents = self.agents(file, &policy.agent_terms)?;
         policy.webhooks = file.webhooks.as_ref().map(|webhooks| self.webhooks(webhooks)).transpose()?;
-        policy.keeping = self.keeping(file.state, &file.audit, &file.receipts)?;
+        policy.keeping = self.keeping(&file.state, &file.audit, &file.receipts)?;
         self.is_of_use(&policy, &file.server)?;
+        policy.warnings = self.warnings.take();
+        policy.warnings.sort_by_key(|warning| warning.line);
         Ok(policy)
     }
 
@@ -292,7 +351,7 @@ impl Checker<'_> {
         Ok(())
     }
 
-    fn parsed<T, E: std::fmt::Display>(
+    fn parsed<T, E: fmt::Display>(
         &self,
         text: &Spanned<String>,
         parse: impl FnOnce(&str) -> Result<T, E>,
@@ -330,6 +389,11 @@ impl Checker<'_> {
             }
         }
         std::fs::read_to_string(&path).map_err(cannot)
+    }
+
+    fn network(&self, text: &Spanned<String>) -> Result<IpNet, PolicyError> {
+        let parsed = text.get_ref().parse();
+        parsed.map_err(|_| self.at(&text.span(), "expected a network, like \"10.0.0.0/8\""))
     }
 
     fn terms(
@@ -373,93 +437,11 @@ impl Checker<'_> {
                 signature: *signature,
                 ..self.terms(ttl_max.as_ref(), operations_max.as_ref(), *store)?
             },
+            grants: Arc::new(Grants::default().add(
+                Area::Uploads,
+                Level::Write,
+                Rule { text: "uploads.visitors".into(), line: Some(self.line(&origins.span())) },
+            )),
         })
-    }
-
-    fn agents(
-        &self,
-        agents: &std::collections::BTreeMap<String, Spanned<file::Agent>>,
-    ) -> Result<Vec<Arc<Agent>>, PolicyError> {
-        let mut owners: HashMap<String, &str> = HashMap::new();
-        let mut checked = Vec::new();
-        for (id, agent) in agents {
-            let (span, agent) = (agent.span(), agent.get_ref());
-            let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-            if !(1..=40).contains(&id.len()) || !id.bytes().all(allowed) || id == "visitor" {
-                let sentence = "an agent's id has 1 to 40 small letters, digits and hyphens, and is not `visitor`";
-                return Err(self.at(&span, sentence));
-            }
-            let name = agent.name.get_ref();
-            // Names stand in sentences unquoted, so they are held to what reads as a name.
-            if !(1..=64).contains(&name.chars().count())
-                || name.trim() != name
-                || !name.chars().all(|c| c.is_alphanumeric() || " -_.,'&()/#".contains(c))
-            {
-                return Err(self.at(&agent.name.span(), "an agent's name has 1 to 64 letters, digits and simple marks"));
-            }
-            if agent.keys.get_ref().is_empty() {
-                let sentence = format!(
-                    "the agent {id} has no key and could never call; make one with: updock-signer keys new --agent {id}"
-                );
-                return Err(self.at(&agent.keys.span(), sentence));
-            }
-            let mut keys = Vec::new();
-            for key in agent.keys.get_ref() {
-                let stored = self.key(key)?;
-                if let Some(owner) = owners.insert(stored.digest.to_string(), id) {
-                    let sentence =
-                        format!("this key stands twice, here and at the agent {owner}; make one key for each");
-                    return Err(self.at(&key.span(), sentence));
-                }
-                keys.push(stored);
-            }
-            let grants =
-                Area::ALL.iter().fold(Grants::default(), |grants, area| grants.with(*area, agent.level(*area)));
-            let rate = agent.rate.as_ref().map(|rate| self.rate(rate)).transpose()?;
-            let quotas = self.quotas(&agent.quota)?;
-            checked.push(Arc::new(Agent { id: id.clone(), name: name.clone(), keys, grants, rate, quotas }));
-        }
-        Ok(checked)
-    }
-
-    fn rate(&self, text: &Spanned<String>) -> Result<Rate, PolicyError> {
-        text.get_ref().parse().map_err(|sentence| self.at(&text.span(), sentence))
-    }
-
-    fn quotas(
-        &self,
-        quotas: &std::collections::BTreeMap<Spanned<String>, Spanned<String>>,
-    ) -> Result<Vec<Quota>, PolicyError> {
-        let one = |(of, most): (&Spanned<String>, &Spanned<String>)| {
-            let name = of.get_ref();
-            let known = Area::ALL.iter().any(|area| area.as_str() == name) || crate::own::operation_id(name).is_some();
-            if !known {
-                let sentence = "a quota is for an area, like files, or for an operation, like addons.remove_bg";
-                return Err(self.at(&of.span(), sentence));
-            }
-            let number = most.get_ref().strip_suffix("/day").and_then(|number| number.trim().parse().ok());
-            let most = number.ok_or_else(|| self.at(&most.span(), "expected a quota like \"200/day\""))?;
-            Ok(Quota { of: name.clone(), most })
-        };
-        quotas.iter().map(one).collect()
-    }
-
-    fn key(&self, key: &Spanned<file::Key>) -> Result<StoredKey, PolicyError> {
-        const OF_NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        let file::Key { sha256, id } = key.get_ref();
-        if sha256.contains(PREFIX) {
-            let sentence = "this is the agent key itself, and now everyone who reads this file has it; \
-                make a new one with `updock-signer keys new` and write the line it prints";
-            return Err(self.at(&key.span(), sentence));
-        }
-        let digest = KeyDigest::parse(sha256).filter(|_| sha256 != OF_NOTHING).ok_or_else(|| {
-            self.at(&key.span(), "sha256 has 64 small hexadecimal digits, as `updock-signer keys new` prints them")
-        })?;
-        if id.as_ref().is_some_and(|id| id.len() != 10 || !is_base62(id)) {
-            return Err(
-                self.at(&key.span(), "a key's id has 10 letters and digits, as `updock-signer keys new` prints it")
-            );
-        }
-        Ok(StoredKey { digest, id: id.clone() })
     }
 }

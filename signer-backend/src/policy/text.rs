@@ -38,27 +38,95 @@ impl Default for Rate {
     }
 }
 
+/// So much in a time: the one way to write rates and quotas, `10/s burst 40` and `200/day`.
+struct Per<'a> {
+    number: u32,
+    unit: &'a str,
+    burst: Option<u32>,
+}
+
+impl<'a> Per<'a> {
+    fn read(text: &'a str) -> Option<Self> {
+        let (rate, burst) = match text.split_once(" burst ") {
+            Some((rate, burst)) => (rate, Some(burst.trim().parse().ok()?)),
+            None => (text, None),
+        };
+        let (number, unit) = rate.split_once('/')?;
+        Some(Self { number: number.trim().parse().ok()?, unit, burst })
+    }
+}
+
 impl FromStr for Rate {
     type Err = &'static str;
 
     /// Reads `10/s burst 40`; without `burst` as many at once as in a period.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const EXPECTED: &str = "expected a rate like \"10/s burst 40\" (s, m or h; numbers from 1)";
-        let (rate, burst) = match text.split_once(" burst ") {
-            Some((rate, burst)) => (rate, Some(burst)),
-            None => (text, None),
-        };
-        let (calls, unit) = rate.split_once('/').ok_or(EXPECTED)?;
+        let Per { number, unit, burst } = Per::read(text).ok_or(EXPECTED)?;
         let period = match unit {
             "s" => 1,
             "m" => 60,
             "h" => 3_600,
+            "day" => return Err("so much a day is a quota; write it at `quota`, or a rate like \"10/s burst 40\""),
             _ => return Err(EXPECTED),
         };
-        let number = |text: &str| text.trim().parse::<NonZeroU32>().map_err(|_| EXPECTED);
-        let calls = number(calls)?;
-        let burst = burst.map_or(Ok(calls), number)?;
+        let calls = NonZeroU32::new(number).ok_or(EXPECTED)?;
+        let burst = burst.map_or(Some(calls), NonZeroU32::new).ok_or(EXPECTED)?;
         Ok(Self { calls, period: Duration::from_secs(period), burst })
+    }
+}
+
+/// Reads `200/day`.
+pub(crate) fn quota(text: &str) -> Result<u32, &'static str> {
+    const EXPECTED: &str = "expected a quota like \"200/day\"";
+    match Per::read(text).ok_or(EXPECTED)? {
+        Per { number, unit: "day", burst: None } => Ok(number),
+        Per { unit: "s" | "m" | "h", .. } => Err("this is a rate; write it at `rates`, or a quota like \"200/day\""),
+        Per { .. } => Err(EXPECTED),
+    }
+}
+
+/// Where webhooks may go: everything below an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookPrefix {
+    scheme: String,
+    authority: String,
+    path: String,
+}
+
+impl HookPrefix {
+    /// Reads `https://hooks.example.com/` or `https://hooks.example.com/files/`.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        const EXPECTED: &str = "expected an address like \"https://hooks.example.com/\", \
+            without user, query or escapes; what lies below it is meant too";
+        let uri: http::Uri = text.parse().map_err(|_| EXPECTED)?;
+        let whole = Self::of(&uri).filter(|prefix| prefix.is_plain() && uri.query().is_none()).ok_or(EXPECTED)?;
+        if text.contains(['#', '\\']) { Err(EXPECTED) } else { Ok(whole) }
+    }
+
+    fn of(uri: &http::Uri) -> Option<Self> {
+        let (scheme, authority) = (uri.scheme_str()?, uri.authority()?.as_str());
+        let web = matches!(scheme, "http" | "https") && !authority.contains('@');
+        let own = || Self {
+            scheme: scheme.to_owned(),
+            authority: authority.to_ascii_lowercase(),
+            path: uri.path().to_owned(),
+        };
+        web.then(own)
+    }
+
+    /// Nothing in the path that another reader could fold away or decode.
+    fn is_plain(&self) -> bool {
+        !self.path.contains(['%', ';', '\\']) && !self.path.split('/').skip(1).any(|part| part == "." || part == "..")
+    }
+
+    /// Does `url` lie below it?
+    pub fn covers(&self, url: &str) -> bool {
+        let Some(other) = url.parse().ok().and_then(|uri| Self::of(&uri)) else { return false };
+        let below = other.path.strip_prefix(self.path.trim_end_matches('/'));
+        other.is_plain()
+            && (&other.scheme, &other.authority) == (&self.scheme, &self.authority)
+            && below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
 
@@ -160,6 +228,46 @@ mod tests {
             "https://a:",
         ] {
             assert!(Origin::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_quota_is_written_as_a_rate_is() {
+        assert_eq!(quota("200/day"), Ok(200));
+        assert_eq!(quota("0/day"), Ok(0));
+        for (text, told) in
+            [("200/h", "this is a rate"), ("200", "expected a quota"), ("2/day burst 3", "expected a quota")]
+        {
+            assert!(quota(text).unwrap_err().starts_with(told), "{text}");
+        }
+        assert!("200/day".parse::<Rate>().unwrap_err().starts_with("so much a day is a quota"));
+    }
+
+    #[test]
+    fn webhooks_go_below_a_listed_address_and_nowhere_else() {
+        let prefix = HookPrefix::parse("https://hooks.example.com/files/").unwrap();
+        for (url, expected) in [
+            ("https://hooks.example.com/files/", true),
+            ("https://hooks.example.com/files", true),
+            ("https://hooks.example.com/files/a?b=c", true),
+            ("https://HOOKS.example.com/files/a", true),
+            ("http://hooks.example.com/files/", false),
+            ("https://hooks.example.com/filesystem", false),
+            ("https://hooks.example.com/", false),
+            ("https://hooks.example.com/files/../other", false),
+            ("https://hooks.example.com/files/%2e%2e/other", false),
+            ("https://hooks.example.com:8443/files/", false),
+            ("https://hooks.example.com.evil.test/files/", false),
+            ("https://user@hooks.example.com/files/", false),
+            ("https://evil.test/files/", false),
+            ("", false),
+        ] {
+            assert_eq!(prefix.covers(url), expected, "{url}");
+        }
+        for bad in
+            ["", "hooks.example.com", "https://u@a.test/", "https://a.test/?q", "https://a.test/%41", "ftp://a.test/"]
+        {
+            assert!(HookPrefix::parse(bad).is_err(), "{bad}");
         }
     }
 }

@@ -122,7 +122,7 @@ pub(crate) async fn issue(
     Json(EventTokenRequest { files }): Json<EventTokenRequest>,
 ) -> Result<Response, Fault> {
     let asked = Asked { operation: own::EVENT_TOKEN.id, words: own::EVENT_TOKEN.words, sentence_follows: false };
-    signer.decide(&visit, Need::UPLOAD_POLICY, asked, ()).await?;
+    signer.decide(&visit, Need::own(&own::EVENT_TOKEN), asked, ()).await?;
     if files.is_empty() || files.len() > MOST_FILES {
         let sentence = format!("`files` should name 1 to {MOST_FILES} files.");
         return Err(Fault::new(ProblemKind::BadRequest, sentence));

@@ -11,6 +11,7 @@ mod crash;
 mod credentials;
 mod doctor;
 mod door;
+mod grants;
 mod guide;
 mod hooks;
 mod http_client;

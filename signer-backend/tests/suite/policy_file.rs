@@ -95,7 +95,7 @@ fn what_is_open_useless_or_mistyped_is_refused_in_one_sentence() {
             format!("{PROJECT}{VISITORS}[uploads.policy]\nmax_size = 5\n"),
             "line 8: `max_size` is not known here; did you mean `max_files`?",
         ),
-        (agent("files = \"read\""), "`keys` is missing here"),
+        (agent("files = \"read\""), "line 6: the agent media has no key"),
         (agent("keys = []\nfiles = \"read\""), "line 7: the agent media has no key"),
         (agent("keys = [{ sha256 = \"abc\" }]\nfiles = \"read\""), "line 7: sha256 has 64 small hexadecimal digits"),
         (
@@ -206,6 +206,101 @@ proptest::proptest! {
         let _ = parse_in(Path::new("."), &format!("{}{text}{}", &whole[..at], &whole[at..]));
         if let Err(error) = parse_in(Path::new("."), &text) {
             proptest::prop_assert_eq!(error.to_string().lines().count(), 1);
+        }
+    }
+}
+
+/// An agent with a key, and other sections after it.
+fn keyed(section: &str) -> String {
+    agent(&format!("keys = [{{ sha256 = \"{DIGEST}\" }}]\n{section}"))
+}
+
+#[test]
+fn what_is_wrong_about_grants_is_said_with_its_line_and_a_suggestion() {
+    for (section, expected) in [
+        (
+            "roles = [\"reder\"]\n[roles.reader]\nfiles = \"read\"",
+            "line 8: there is no such role; did you mean `reader`?",
+        ),
+        ("roles = [\"x\"]", "line 8: there is no such role"),
+        (
+            "files = \"read\"\n[roles.reader]\nfile = \"read\"",
+            "line 10: `file` is not known here; did you mean `files`?",
+        ),
+        ("files = \"read\"\n[roles.Reader]\n", "line 9: a role's id has"),
+        ("files = \"reed\"", "line 8: `reed` is not known here; did you mean `read`?"),
+        (
+            "files = \"read\"\nonly = [\"files.lst\"]",
+            "line 9: this is no area and no operation; did you mean `files.list`?",
+        ),
+        ("files = \"read\"\nonly = [\"canary-secret\"]", "line 9: expected an area, like files, or an operation"),
+        ("files = \"read\"\nonly = []", "line 9: an empty list lets this agent do nothing"),
+        ("files = \"read\"\nrate = \"5/day\"", "line 9: so much a day is a quota; write it at `quota`"),
+        ("files = \"read\"\nrates = { files = \"5\" }", "line 9: expected a rate like"),
+        (
+            "files = \"read\"\nrates = { fils = \"5/s\" }",
+            "line 9: this is no area and no operation; did you mean `files`?",
+        ),
+        ("files = \"read\"\nquota = { files = \"5/s\" }", "line 9: this is a rate; write it at `rates`"),
+        ("files = \"read\"\nquota = { \"addons.removebg\" = \"5/day\" }", "did you mean `addons.remove_bg`?"),
+        ("files = \"read\"\nexpires = 2027-03-31", "line 9: expected a date and time with its zone"),
+        ("files = \"read\"\nexpires = \"soon\"", "line 9: this value is of the wrong kind"),
+        ("files = \"read\"\nnetworks = [\"10.0.0.0/33\"]", "line 9: expected a network"),
+        ("files = \"read\"\nnetworks = []", "line 9: from no network nobody can call"),
+        ("files = \"read\"\nlimits = { batch = 5 }", "line 9: `batch` is not known here; did you mean `batch_max`?"),
+        ("files = \"read\"\nlimits = { batch_max = 0 }", "line 9: with no file at all"),
+        (
+            "files = \"read\"\nlimits = { webhook_targets = [\"https://a.test/%2e\"] }",
+            "line 9: expected an address like",
+        ),
+        (
+            "uploads = \"write\"\nlimits = { upload_credential = { scope = [\"/from_url/\"] } }",
+            "line 9: limits narrow only; a credential opens /base/",
+        ),
+        (
+            "uploads = \"write\"\nlimits = { upload_credential = { operations_max = 5, signature = true } }",
+            "line 9: a signature holds to neither",
+        ),
+        (
+            "uploads = \"write\"\nlimits = { upload_credential = { ttl_max = \"25h\" } }",
+            "line 9: an upload credential lives",
+        ),
+        ("files = \"read\"\n[defaults]\nrate = \"fast\"", "line 10: expected a rate like"),
+        ("files = \"read\"\n[defaults]\nrates = \"1/s\"", "line 10: `rates` is not known here; did you mean `rate`?"),
+    ] {
+        let told = refusal(&keyed(section));
+        assert!(told.contains(expected), "{section}\n--- told: {told}\n--- expected: {expected}");
+        assert!(!told.contains("canary-secret"), "{told}");
+    }
+    let told = refusal(&agent(&format!("keys = [{{ sha256 = \"{DIGEST}\", expires = 2027 }}]\nfiles = \"read\"")));
+    assert!(told.contains("line 7: this value is of the wrong kind"), "{told}");
+}
+
+#[test]
+fn full_access_is_said_aloud_until_it_is_acknowledged() {
+    let warnings = |section: &str| {
+        let policy = parse_in(Path::new("."), &keyed(section)).unwrap();
+        policy.warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    };
+    for (section, expected) in [
+        ("files = \"write\"\nwebhooks = \"write\"", None),
+        ("files = \"full\"", Some("line 8: the agent media has full access to files")),
+        ("files = \"read\"\nwebhooks = \"full\"", Some("line 9: the agent media has full access to webhooks")),
+        ("admin = \"full\"", Some("line 8: the agent media has full access to admin")),
+        ("roles = [\"all\"]\n[roles.all]\nfiles = \"full\"", Some("line 10: the agent media has full access to files")),
+        ("files = \"full\"\nacknowledged = true", None),
+        (
+            "files = \"read\"\nonly = [\"files.list\", \"files.delete\"]",
+            Some("line 9: files.delete is listed, and no level"),
+        ),
+        ("webhooks = \"write\"\nonly = [\"webhooks.update\"]", None),
+        ("files = \"read\"\nonly = [\"files.list\", \"groups\"]", Some("line 9: groups is listed, and no level")),
+        ("files = \"read\"\nexpires = 2020-01-01T00:00:00Z", Some("line 9: this time is over")),
+    ] {
+        let told = warnings(section);
+        match expected {
+            Some(expected) => assert!(told.contains(expected), "{section}: {told}"),
+            None => assert_eq!(told, "", "{section}"),
         }
     }
 }
