@@ -167,8 +167,9 @@ impl Transfer {
         Self { connection, stage, bytes, tell_at: now.after(tell_every), tell_every, later }
     }
 
+    /// Has it bytes on the line? A look at a file has none, and queues up nothing, however wide its connection is.
     fn is_sending(&self) -> bool {
-        matches!(self.stage, Stage::Sending(_))
+        matches!(self.stage, Stage::Sending(1..))
     }
 
     /// When something happens to it next, if nothing else does.

@@ -43,9 +43,15 @@ impl Mix {
     }
 }
 
-/// Where a file of twelve parts cannot do well: a server that takes five is not known when parts are cut, twelve by five
-/// leave two for the end, and parts of ten would have to be larger than those of the first try.
-const LONGER: &[Mix] = &[Mix::Large, Mix::Small, Mix::Mixed];
+impl Line {
+    /// Is an upload on this line held to the limit? Not a file of twelve parts where the server takes five, which nobody
+    /// knows when parts are cut: twelve by five leave two for the end, and the ten of the best fixed number would be too
+    /// few where the server takes six.
+    pub(crate) fn is_held(&self, mix: Mix) -> bool {
+        self.at_once != Some(5) || mix != Mix::One
+    }
+}
+
 const SLOW: &[Mix] = &[Mix::One, Mix::Small, Mix::Mixed];
 const FAST: &[Mix] = &[Mix::One, Mix::Large, Mix::Small, Mix::Mixed];
 
@@ -75,7 +81,7 @@ pub(crate) const LINES: &[Line] = &[
     line("100 Mbit/s, 100 ms", 100, 100, 0, FAST),
     with(line("100 Mbit/s, 100 ms, server takes 4", 100, 100, 0, FAST), 100, 0, Some(4)),
     with(line("20 Mbit/s, 200 ms, server takes 3", 20, 200, 1, SLOW), 100, 20, Some(3)),
-    with(line("20 Mbit/s, 200 ms, server takes 5", 20, 200, 1, LONGER), 100, 20, Some(5)),
+    with(line("20 Mbit/s, 200 ms, server takes 5", 20, 200, 1, FAST), 100, 20, Some(5)),
     line("300 Mbit/s, 20 ms, 0.1 % loss", 300, 20, 1, FAST),
     line("1 Gbit/s, 100 ms", 1000, 100, 0, FAST),
     line("1 Gbit/s, 1 ms", 1000, 1, 0, FAST),
@@ -124,7 +130,7 @@ pub(crate) fn best_fixed(line: &Line, latencies: &[u64], mix: Mix, budget: u8) -
 fn the_pace_is_near_the_best_fixed_number_on_lines_of_every_kind() {
     let (mut requests, mut wasted) = (0, 0);
     for line in LINES {
-        for mix in line.mixes.iter().filter(|mix| **mix != Mix::Large) {
+        for mix in line.mixes.iter().filter(|mix| **mix != Mix::Large && line.is_held(**mix)) {
             let took = upload(line, &[100], *mix, Pacing::Adaptive, 8).expect("every file is done");
             (requests, wasted) = (requests + took.requests, wasted + took.wasted);
             if *mix != Mix::Small {
