@@ -12,7 +12,7 @@ use crate::{
 };
 use js_sys::Array;
 use updock_engine::{Command, FileKey, Remedy, Row, RowState, Totals, Which};
-use updock_types::{fields::Fields, policy::UploadPolicy};
+use updock_types::{fields::Fields, pieces, policy::UploadPolicy};
 use wasm_bindgen::prelude::*;
 
 /// A third of the code of the standard library's own allocator. Only where this crate is the whole module: what others
@@ -153,7 +153,7 @@ fn read_options(options: JsValue) -> Options {
         multiple: flag("multiple"),
         accept: text("accept"),
         max_file_size: text("max-file-size"),
-        max_files: text("max-files").trim().parse().ok(),
+        max_files: text("max-files").trim_ascii().parse().ok(),
         store: text("store"),
         confirm: text("confirm") == "true",
         disabled: flag("disabled"),
@@ -188,7 +188,7 @@ fn file(row: &Row, cdn: &str) -> JsValue {
     let (mut id, mut url, mut kept, mut sure, mut ticket) = (None, None, false, false, None);
     if let RowState::Done { uuid, stored, confirmed, receipt } = &row.state {
         let uuid = uuid.to_text();
-        let root = if cdn.is_empty() { "https://ucarecdn.com" } else { cdn.trim_end_matches('/') };
+        let root = if cdn.is_empty() { "https://ucarecdn.com" } else { pieces::without_end(cdn, b'/') };
         url = Some(words::join(&[root, "/", &uuid, "/"]));
         (id, kept, sure, ticket) = (Some(uuid), *stored, *confirmed, receipt.as_deref());
     }

@@ -2,7 +2,7 @@
 
 use updock_engine::{Config, CredentialSource, Start, Store};
 use updock_types::{
-    PublicKey,
+    PublicKey, pieces,
     policy::{AcceptRule, UploadPolicy},
     signer::paths,
 };
@@ -87,7 +87,7 @@ impl Options {
 
     /// The engine's settings; `None` without a usable public key.
     pub fn config(&self) -> Option<Config> {
-        let mut config = Config::new(PublicKey::parse(self.public_key.trim()).ok()?);
+        let mut config = Config::new(PublicKey::parse(self.public_key.trim_ascii()).ok()?);
         if !self.upload_base_url.is_empty() {
             root(&self.upload_base_url).clone_into(&mut config.upload_base);
         }
@@ -118,15 +118,15 @@ impl Options {
 
 /// Without final slashes.
 fn root(url: &str) -> &str {
-    url.trim().trim_end_matches('/')
+    pieces::without_end(url.trim_ascii(), b'/')
 }
 
 /// `5000000`, `20MB`, `1.5 GB`; units are powers of 1000. `None` if it is no size.
 fn parse_size(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (whole, fraction) = text[..digits].split_once('.').unwrap_or((&text[..digits], ""));
-    let unit: u64 = match text[digits..].trim().to_ascii_uppercase().as_str() {
+    let text = text.trim_ascii();
+    let digits = text.bytes().position(|byte| !byte.is_ascii_digit() && byte != b'.').unwrap_or(text.len());
+    let (whole, fraction) = pieces::cut(&text[..digits], b'.').unwrap_or((&text[..digits], ""));
+    let unit: u64 = match text[digits..].trim_ascii().to_ascii_uppercase().as_str() {
         "" | "B" => 1,
         "K" | "KB" => 1000,
         "M" | "MB" => 1_000_000,

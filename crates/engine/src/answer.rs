@@ -1,6 +1,6 @@
 //! What a server answered, read once and typed. Drivers hand over status, headers and body; they judge nothing.
 
-use crate::{Expect, Millis};
+use crate::{Expect, FULL, Millis};
 use updock_types::{
     FileUuid,
     fields::{self, Fetch, Fields, FileFacts, Grouped, Refused},
@@ -94,8 +94,8 @@ fn read(body: &dyn Fields, expects: &Expect) -> Answer {
         Expect::Uploaded(name) => fields::uploaded_uuid(body, name).map(Answer::Uploaded),
         Expect::Started => fields::multipart_started(body).map(Answer::Started),
         Expect::Facts => fields::file_facts(body).map(Answer::Facts),
-        Expect::Group => fields::grouped(body).map(Answer::Grouped),
-        Expect::Fetch => fields::fetch(body).map(Answer::Fetch),
+        Expect::Group if FULL => fields::grouped(body).map(Answer::Grouped),
+        Expect::Fetch if FULL => fields::fetch(body).map(Answer::Fetch),
         Expect::Credential => fields::issued_credential(body).map(|issued| Answer::Credential(Box::new(issued))),
         Expect::Confirmed => fields::confirmed(body).map(Answer::Confirmed),
         Expect::ConfirmedAt(at) => fields::confirmed_at(body, *at).map(|one| match one {
@@ -104,7 +104,7 @@ fn read(body: &dyn Fields, expects: &Expect) -> Answer {
                 Answer::Refused(ServerRefusal { status, code, detail, retry_after: None })
             }
         }),
-        Expect::PartStored | Expect::Each(_) => None,
+        Expect::PartStored | Expect::Each(_) | Expect::Group | Expect::Fetch => None,
     };
     read.unwrap_or(Answer::Nonsense)
 }
@@ -124,7 +124,7 @@ fn read_each(body: &dyn Fields, each: &[Expect]) -> Vec<Answer> {
 
 /// `Retry-After` in whole seconds. What is none is read as absent, and then the engine waits by its own measure.
 fn wait(reply: &Reply<'_>) -> Option<Millis> {
-    reply.retry_after?.trim().parse().ok().map(Millis::from_seconds)
+    reply.retry_after?.trim_ascii().parse().ok().map(Millis::from_seconds)
 }
 
 #[cfg(test)]

@@ -93,7 +93,8 @@ pub enum WhenDone {
     #[default]
     Nothing,
     /// A group of them, in the order of the list; another one when the list has changed. See
-    /// [`crate::Engine::group`].
+    /// [`crate::Engine::group`]. With the feature `full`.
+    #[cfg(feature = "full")]
     Group,
 }
 

@@ -10,7 +10,8 @@ pub enum Input {
     /// A person (or the page) added files. They get the keys from [`crate::Engine::next_key`] on, in order.
     FilesAdded(Vec<NewFile>),
     /// A person (or the page) gave addresses of files that the service is to fetch. Their keys are given as those of
-    /// files are; nobody asks the driver for their bytes.
+    /// files are; nobody asks the driver for their bytes. With the feature `full`.
+    #[cfg(feature = "full")]
     UrlsAdded(Vec<NewUrl>),
     /// A person chose another file for a row: it takes the row's place in the list, with the next key.
     Replaced {
@@ -86,7 +87,8 @@ pub struct NewFile {
     pub media_type: String,
     /// When it was last changed, milliseconds since 1970; 0 when unknown.
     pub modified: u64,
-    /// What to say about it; files may share it. [`Config::store`] and nothing else where there is none.
+    /// What to say about it; files may share it. [`Config::store`] and nothing else where there is none. Heard with the
+    /// feature `full` only.
     pub options: Option<Arc<FileOptions>>,
 }
 

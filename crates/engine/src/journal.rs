@@ -10,7 +10,7 @@ use crate::{
     parts::Parts,
     requests::decimal,
 };
-use updock_types::{FileUuid, upload::limits};
+use updock_types::{FileUuid, pieces, upload::limits};
 
 /// What every first record begins with, and which version this is.
 const NAME: &str = "updock ";
@@ -40,7 +40,10 @@ pub(crate) enum Unusable {
 
 /// The record a list begins with; `None` where a text would break it into other lines.
 pub(crate) fn begin(config: &Config, row: &Row, modified: u64, digest: &Digest, parts: &Parts) -> Option<String> {
-    let stored: Vec<String> = parts.all_stored().map(|part| decimal(part as u64)).collect();
+    let mut stored = String::new();
+    for part in parts.all_stored() {
+        stored.extend([if stored.is_empty() { "" } else { "," }, &decimal(part as u64)]);
+    }
     let head = [
         &project(config),
         &parts.uuid.to_text(),
@@ -50,12 +53,12 @@ pub(crate) fn begin(config: &Config, row: &Row, modified: u64, digest: &Digest, 
         digest.as_str(),
         &*row.media_type,
         &*row.name,
-        &stored.join(","),
+        &stored,
     ];
-    if head.iter().any(|line| line.contains('\n')) {
+    if head.iter().any(|line| pieces::has(line, b'\n')) {
         return None;
     }
-    let mut text = [NAME, VERSION, "\n", &head.join("\n")].concat();
+    let mut text = [NAME, VERSION, "\n", &pieces::joined(&head, "\n")].concat();
     shorten(parts.urls(), &mut text)?;
     Some(seal(text))
 }
@@ -77,10 +80,10 @@ pub(crate) fn read(config: &Config, upload: FileUuid, records: &[String]) -> Res
     let (first, rest) = records.split_first().ok_or(Unusable::Damaged)?;
     let first = open(first).ok_or(Unusable::Damaged)?;
     let first = first.strip_prefix(NAME).ok_or(Unusable::Damaged)?;
-    if first.split('\n').next() != Some(VERSION) {
+    if pieces::pieces(first, b'\n').next() != Some(VERSION) {
         return Err(Unusable::Foreign);
     }
-    let mut lines = first.split('\n').skip(1);
+    let mut lines = pieces::pieces(first, b'\n').skip(1);
     let mut line = || lines.next().ok_or(Unusable::Damaged);
     if line()? != project(config) {
         return Err(Unusable::Foreign);
@@ -101,7 +104,7 @@ pub(crate) fn read(config: &Config, upload: FileUuid, records: &[String]) -> Res
         let part = usize::try_from(number(text)?).map_err(|_| Unusable::Damaged)?;
         parts.already_stored(part).ok_or(Unusable::Damaged)
     };
-    for part in stored.split(',').filter(|part| !part.is_empty()) {
+    for part in pieces::pieces(stored, b',').filter(|part| !part.is_empty()) {
         note(part)?;
     }
     let mut completing = false;
@@ -139,10 +142,10 @@ fn project(config: &Config) -> String {
 fn shorten(urls: &[String], text: &mut String) -> Option<()> {
     let mut before: Vec<&str> = Vec::new();
     for url in urls {
-        let pieces: Vec<&str> = url.split('&').collect();
+        let pieces: Vec<&str> = pieces::pieces(url, b'&').collect();
         text.push('\n');
         for (at, piece) in pieces.iter().enumerate() {
-            if piece.is_empty() || piece.contains('\n') {
+            if piece.is_empty() || pieces::has(piece, b'\n') {
                 return None;
             }
             if at > 0 {
@@ -163,10 +166,10 @@ fn lengthen<'a>(lines: impl Iterator<Item = &'a str>) -> Option<Vec<String>> {
     let mut urls = Vec::new();
     for line in lines {
         let mut pieces = Vec::new();
-        for (at, piece) in line.split('&').enumerate() {
+        for (at, piece) in pieces::pieces(line, b'&').enumerate() {
             pieces.push(if piece.is_empty() { *before.get(at)? } else { piece });
         }
-        urls.push(pieces.join("&"));
+        urls.push(pieces::joined(&pieces, "&"));
         before = pieces;
     }
     Some(urls)
@@ -182,7 +185,7 @@ fn seal(mut text: String) -> String {
 
 /// The text of a record that is whole.
 fn open(record: &str) -> Option<&str> {
-    let (text, told) = record.rsplit_once('\n')?;
+    let (text, told) = pieces::cut_last(record, b'\n')?;
     (told == decimal(sum(text))).then_some(text)
 }
 

@@ -22,6 +22,10 @@ pub mod simulator;
 mod story;
 mod time;
 
+/// Is there also what some drivers have no interface for? A constant, so that without the feature the compiler leaves out
+/// whatever hangs on it, and types stay the same.
+const FULL: bool = cfg!(feature = "full");
+
 pub use action::{Action, Body, Expect, FormField, FormValue, Hears, Journal, Request, RequestId, Secret};
 pub use answer::{Answer, Reply, ServerRefusal, read_reply};
 pub use config::{Config, CredentialSource, Pacing, Start, Store, WhenDone};

@@ -1,12 +1,12 @@
 //! Requests, built from the operation table and the configuration.
 
 use crate::{
-    Body, Config, Expect, FileOptions, FormField, FormValue, Hears, Request, RequestId, Row, Secret, Store,
+    Body, Config, Expect, FULL, FileOptions, FormField, FormValue, Hears, Request, RequestId, Row, Secret, Store,
     file::Remote,
 };
 use std::{ops::Range, sync::Arc};
 pub(crate) use updock_types::fields::decimal;
-use updock_types::{FileUuid, Method, OperationId, signer::Credential};
+use updock_types::{FileUuid, Method, OperationId, pieces, signer::Credential};
 
 /// The form field of a direct upload that holds the file, and its key in the answer.
 const FILE_FIELD: &str = "file";
@@ -48,7 +48,9 @@ fn api(id: RequestId, config: &Config, Endpoint { method, path }: Endpoint, body
 fn opening(config: &Config, options: Option<&FileOptions>) -> Vec<FormField> {
     let mut fields =
         vec![text("UPLOADCARE_PUB_KEY", config.public_key.as_str()), text("UPLOADCARE_STORE", store(config, options))];
-    fields.extend(options.into_iter().flat_map(FileOptions::labels));
+    if let Some(options) = options.filter(|_| FULL) {
+        fields.append(&mut options.labels());
+    }
     fields
 }
 
@@ -66,7 +68,8 @@ fn with_credential(mut request: Request, credential: Option<Credential>) -> Requ
         (Some(Credential::Signature { signature, expire }), Body::Form(fields)) => {
             let signature = FormField { name: "signature".to_owned(), value: FormValue::Secret(Secret(signature)) };
             // Before the file, so that a server can refuse early.
-            fields.splice(1..1, [signature, text("expire", decimal(expire))]);
+            fields.insert(1, text("expire", decimal(expire)));
+            fields.insert(1, signature);
         }
         _ => {}
     }
@@ -137,7 +140,9 @@ pub(crate) fn fetch(
         text("store", store(config, options)),
     ];
     fields.extend(remote.name.as_ref().map(|name| text("filename", name.as_str())));
-    fields.extend(options.into_iter().flat_map(FileOptions::labels));
+    if let Some(options) = options {
+        fields.append(&mut options.labels());
+    }
     with_credential(api(id, config, FETCH, Body::Form(fields), Expect::Fetch), credential)
 }
 
@@ -202,9 +207,10 @@ pub(crate) fn confirm(id: RequestId, config: &Config, uuids: &[FileUuid]) -> Req
     let (body, expects) = if let [uuid] = uuids {
         (["{\"uuid\":\"", &uuid.to_text(), "\"}"].concat(), Expect::Confirmed)
     } else {
-        let list: Vec<String> = uuids.iter().map(|uuid| uuid.to_text()).collect();
+        let list: Vec<_> = uuids.iter().map(|uuid| uuid.to_text()).collect();
+        let list: Vec<&str> = list.iter().map(|text| &**text).collect();
         let each = (0..uuids.len()).map(Expect::ConfirmedAt).collect();
-        (["{\"uuids\":[\"", &list.join("\",\""), "\"]}"].concat(), Expect::Each(each))
+        (["{\"uuids\":[\"", &pieces::joined(&list, "\",\""), "\"]}"].concat(), Expect::Each(each))
     };
     let url = config.confirm_url.clone().unwrap_or_default();
     let (body, hears) = (Body::Json(body), Hears::Nothing);

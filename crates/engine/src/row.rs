@@ -22,7 +22,7 @@ pub struct Row {
     /// Bytes sent; never falls, never passes `size`.
     pub sent: u64,
     /// An earlier file of the list with the same name, size, type and time of change: perhaps this one is there by
-    /// mistake. Nothing else comes of it.
+    /// mistake. Nothing else comes of it. Found with the feature `full`.
     pub same_as: Option<FileKey>,
     /// Where it is.
     pub state: RowState,

@@ -9,6 +9,7 @@ mod id;
 mod name;
 pub mod net;
 mod operation;
+pub mod pieces;
 pub mod policy;
 pub mod rest;
 pub mod signer;

@@ -1,5 +1,6 @@
 //! The upload policy: what may be uploaded. The widget and the signer check the same rules with the same code.
 
+use crate::pieces;
 use serde::{Deserialize, Serialize};
 
 /// Limits for uploads. Sizes are bytes; an absent limit is none.
@@ -37,15 +38,15 @@ pub struct AcceptRuleError;
 impl AcceptRule {
     /// Reads one item, in any case.
     pub fn parse(text: &str) -> Result<Self, AcceptRuleError> {
-        let text = text.trim().to_ascii_lowercase();
+        let text = text.trim_ascii().to_ascii_lowercase();
         if let Some(extension) = text.strip_prefix('.') {
-            return if extension.is_empty() || extension.contains('/') {
+            return if extension.is_empty() || pieces::has(extension, b'/') {
                 Err(AcceptRuleError)
             } else {
                 Ok(Self::Extension(text))
             };
         }
-        match text.split_once('/') {
+        match pieces::cut(&text, b'/') {
             Some((kind, "*")) if !kind.is_empty() => Ok(Self::AnyOf(kind.to_owned())),
             Some((kind, subtype)) if !kind.is_empty() && !subtype.is_empty() => Ok(Self::Exactly(text)),
             _ => Err(AcceptRuleError),
@@ -55,7 +56,7 @@ impl AcceptRule {
     /// Reads a comma-separated list, leaving out what is no rule: an `accept` attribute is a hint, and a browser
     /// ignores what it does not know.
     pub fn parse_list(text: &str) -> Vec<Self> {
-        text.split(',').filter_map(|item| Self::parse(item).ok()).collect()
+        pieces::pieces(text, b',').filter_map(|item| Self::parse(item).ok()).collect()
     }
 
     fn accepts(&self, name: &str, media_type: &str) -> bool {
@@ -65,10 +66,12 @@ impl AcceptRule {
                     && name.is_char_boundary(name.len() - extension.len())
                     && name[name.len() - extension.len()..].eq_ignore_ascii_case(extension)
             }
-            Self::AnyOf(kind) => media_type.split('/').next().is_some_and(|have| have.eq_ignore_ascii_case(kind)),
-            Self::Exactly(exact) => {
-                media_type.split(';').next().is_some_and(|have| have.trim().eq_ignore_ascii_case(exact))
+            Self::AnyOf(kind) => {
+                pieces::pieces(media_type, b'/').next().is_some_and(|have| have.eq_ignore_ascii_case(kind))
             }
+            Self::Exactly(exact) => pieces::pieces(media_type, b';')
+                .next()
+                .is_some_and(|have| have.trim_ascii().eq_ignore_ascii_case(exact)),
         }
     }
 }

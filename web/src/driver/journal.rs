@@ -5,7 +5,7 @@ use crate::dom::{Port, Told};
 use js_sys::Array;
 use std::rc::Weak;
 use updock_engine::{Digest, FileKey, Fingerprint, Input, Millis, Reach, Recovered};
-use updock_types::FileUuid;
+use updock_types::{FileUuid, pieces::pieces};
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(module = "/src/driver/journal.js")]
@@ -68,7 +68,7 @@ fn read(files: &Files, code: u32, number: f64, value: &JsValue) -> Option<Input>
     Some(match code {
         0 => {
             let text = text?;
-            let mut pieces = text.split('\0');
+            let mut pieces = pieces(&text, 0);
             let upload = FileUuid::parse(pieces.next()?).ok()?;
             let reach = if pieces.next() == Some("1") { Reach::Handle } else { Reach::Choose };
             // It takes a key, as any file does.

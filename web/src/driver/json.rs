@@ -3,7 +3,7 @@
 //! The few fields that matter are read by path. This costs a tenth of what serde would add to the download; the names
 //! of the fields stand in `updock-types`, once for every reader.
 
-use updock_types::fields::Fields;
+use updock_types::{fields::Fields, pieces};
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(module = "/src/driver/driver.js")]
@@ -39,7 +39,7 @@ impl Json {
 /// No field that is read has a dot in its name.
 #[inline(never)]
 fn joined(path: &[&str]) -> String {
-    path.join(".")
+    pieces::joined(path, ".")
 }
 
 impl Fields for Json {
@@ -62,6 +62,6 @@ impl Fields for Json {
     fn texts(&self, path: &[&str]) -> Option<Vec<String>> {
         let texts = texts(&self.0, &joined(path))?;
         // A list of none, and a list of one empty text, are the same here; neither is of use to anybody.
-        Some(texts.split('\n').filter(|text| !text.is_empty()).map(str::to_owned).collect())
+        Some(pieces::pieces(&texts, b'\n').filter(|text| !text.is_empty()).map(str::to_owned).collect())
     }
 }

@@ -1,5 +1,7 @@
 //! Numbers as people read them. Integer arithmetic only: floating-point formatting would cost more than all of this.
 
+use updock_types::pieces;
+
 /// Appends a whole number.
 pub fn push_number(text: &mut String, number: u64) {
     let mut digits = [0_u8; 20];
@@ -148,9 +150,11 @@ impl Rate {
 
 /// A name in two halves, so that the end with the extension stays when the rest is cut: `holiday-pho…` `.jpeg`.
 pub fn split_name(name: &str) -> (&str, &str) {
-    match name.rfind('.') {
-        Some(dot) if dot > 0 && name.len() - dot <= 9 && name[dot + 1..].bytes().all(|b| b.is_ascii_alphanumeric()) => {
-            name.split_at(dot)
+    match pieces::cut_last(name, b'.') {
+        Some((begin, kind))
+            if !begin.is_empty() && kind.len() <= 8 && kind.bytes().all(|b| b.is_ascii_alphanumeric()) =>
+        {
+            (begin, &name[begin.len()..])
         }
         _ => (name, ""),
     }

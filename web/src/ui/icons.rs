@@ -1,5 +1,7 @@
 //! Icons: Lucide's, one path each, drawn in the colour of the text around them; what one means is said beside it in words.
 
+use updock_types::pieces;
+
 /// An icon's path in a box of 24.
 pub type Icon = &'static str;
 
@@ -37,7 +39,7 @@ const ARCHIVE: Icon = "M3 3h18v5H3ZM5 8v11a2 2 0 0 0 2 2h10a2 2 0 0 0 2-2V8M10 1
 
 /// The icon for a type of file.
 pub fn for_type(media_type: &str) -> Icon {
-    let (kind, subtype) = media_type.split_once('/').unwrap_or((media_type, ""));
+    let (kind, subtype) = pieces::cut(media_type, b'/').unwrap_or((media_type, ""));
     match kind {
         "image" => IMAGE,
         "video" => VIDEO,

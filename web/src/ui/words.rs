@@ -4,7 +4,10 @@
 
 use super::format::{bytes, bytes_of, duration, push_number};
 use updock_engine::{Cause, Failure, Millis, Mismatch, Need, Row, RowState, Totals, WaitReason};
-use updock_types::policy::{AcceptRule, Refusal, UploadPolicy};
+use updock_types::{
+    pieces,
+    policy::{AcceptRule, Refusal, UploadPolicy},
+};
 
 /// The button.
 pub const CHOOSE: &str = "Choose files";
@@ -85,7 +88,8 @@ pub fn limits(policy: &UploadPolicy) -> String {
     if let Some(most) = policy.max_files.filter(|most| *most > 1) {
         parts.push(join(&["at most ", &files(u64::from(most))]));
     }
-    let mut text = parts.join(" · ");
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    let mut text = pieces::joined(&parts, " · ");
     if let Some(first) = text.get_mut(0..1) {
         first.make_ascii_uppercase();
     }
@@ -108,7 +112,7 @@ fn kinds(accept: &[AcceptRule]) -> String {
             }),
             AcceptRule::Extension(name) => text.push_str(&name[1..].to_ascii_uppercase()),
             AcceptRule::Exactly(full) => {
-                text.push_str(&full.split('/').next_back().unwrap_or_default().to_ascii_uppercase());
+                text.push_str(&pieces::cut_last(full, b'/').map_or(&**full, |two| two.1).to_ascii_uppercase());
             }
         }
     }
@@ -261,7 +265,7 @@ fn failed(failure: &Failure, size: u64) -> String {
 }
 
 fn with_detail(sentence: &str, detail: &str) -> String {
-    let detail = detail.trim().trim_end_matches('.');
+    let detail = pieces::without_end(detail.trim_ascii(), b'.');
     if detail.is_empty() { join(&[sentence, "."]) } else { join(&[sentence, ": ", detail, "."]) }
 }
 

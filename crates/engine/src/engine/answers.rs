@@ -2,7 +2,7 @@
 
 use super::{Engine, Flight, MOST_LOOKS, MOST_RENEWALS, MOST_RESTARTS, READINESS};
 use crate::{
-    Action, Answer, Cause, CredentialSource, Failure, FileKey, Millis, Network, RequestId, backoff, broker,
+    Action, Answer, Cause, CredentialSource, FULL, Failure, FileKey, Millis, Network, RequestId, backoff, broker,
     file::{File, Hold, HoldReason, Inspecting, Phase, Step, Success},
     judge::{Asked, Verdict, judge, judge_timeout},
     parts::Parts,
@@ -36,7 +36,7 @@ impl Engine {
     pub(super) fn answered(&mut self, now: Millis, request: RequestId, answer: &Answer) {
         let Some(flight) = self.take_flight(request) else { return };
         let Some(key) = flight.file else {
-            if flight.asked == Asked::Group {
+            if FULL && flight.asked == Asked::Group {
                 self.group_answered(now, &flight, answer);
             } else {
                 self.credential_answered(now, flight.begun, answer);
@@ -99,7 +99,7 @@ impl Engine {
                     self.note_completion(key);
                 }
             }
-            (Answer::Fetch(fetch), Step::Fetch | Step::Fetching(_)) => self.fetched(now, key, flight, fetch),
+            (Answer::Fetch(fetch), Step::Fetch | Step::Fetching(_)) if FULL => self.fetched(now, key, flight, fetch),
             (Answer::Facts(facts), Step::Complete(_) | Step::Inspect(..)) => self.inspected(now, key, facts),
             (Answer::Confirmed(confirmed), Step::Confirm(uuid)) => {
                 if confirmed.uuid != *uuid {
@@ -422,7 +422,7 @@ impl Engine {
                     self.pace.refused(now, self.flights.len());
                     self.apply_all(now, &flight, judge_timeout(flight.asked));
                 }
-                None if flight.asked == Asked::Group => self.group_timed_out(now, &flight),
+                None if FULL && flight.asked == Asked::Group => self.group_timed_out(now, &flight),
                 None => {
                     self.broker.request = None;
                     self.credential_again(now, Cause::Timeout);

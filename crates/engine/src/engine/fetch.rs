@@ -27,6 +27,7 @@ const PASSING: &[&str] = &[
 ];
 
 impl Engine {
+    #[cfg_attr(not(feature = "full"), expect(dead_code, reason = "nobody gives addresses"))]
     pub(super) fn add_urls(&mut self, urls: Vec<NewUrl>) {
         let mut present = self.present();
         for NewUrl { url, name, options } in urls {

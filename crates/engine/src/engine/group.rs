@@ -56,7 +56,7 @@ impl Engine {
     }
 
     fn wants_group(&self) -> bool {
-        self.config.when_done == WhenDone::Group
+        self.config.when_done != WhenDone::Nothing
     }
 
     /// What a file that has arrived waits for before it is looked at alone.

@@ -1,7 +1,7 @@
 //! The list itself: a file in another's place, and files that are in it twice.
 
 use super::Engine;
-use crate::{Command, FileKey, Millis, NewFile, Which};
+use crate::{Command, FULL, FileKey, Millis, NewFile, Which};
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Finds files by what they look like.
@@ -45,6 +45,9 @@ fn looks(file: &NewFile) -> u64 {
 impl Engine {
     /// The file of the list that looks the same, if there is one; from now on `key` is known by its looks.
     pub(super) fn same_as(&mut self, key: FileKey, new: &NewFile) -> Option<FileKey> {
+        if !FULL {
+            return None;
+        }
         let looks = looks(new);
         let other = self.seen.get(&looks).copied().filter(|other| {
             self.file(*other).is_some_and(|file| {

@@ -157,6 +157,7 @@ impl Engine {
         self.now = now;
         match input {
             Input::FilesAdded(files) => self.add(now, files),
+            #[cfg(feature = "full")]
             Input::UrlsAdded(urls) => self.add_urls(urls),
             Input::Replaced { row, file } => self.replace(now, row, file),
             Input::Command(command) => self.command(now, command),

@@ -2,7 +2,7 @@
 
 use super::{Engine, Flight, MOST_ACTIVE, MOST_SENDING, batch::travellers, tell::errand};
 use crate::{
-    Action, CredentialSource, FileKey, Hears, Millis, Request, RequestId, Row,
+    Action, CredentialSource, FULL, FileKey, Hears, Millis, Request, RequestId, Row,
     file::{File, Phase, Step, Work},
     judge::Asked,
     queue::Turn,
@@ -205,11 +205,12 @@ impl Engine {
                 bytes = rows.iter().map(|row| row.size).sum();
                 requests::direct(id, config, &rows, options, credential)
             }
-            Step::Fetch => {
+            Step::Fetch if FULL => {
                 let Some(remote) = remote else { return };
                 requests::fetch(id, config, remote, options, credential)
             }
-            Step::Fetching(fetching) => requests::fetching(id, config, &fetching.token),
+            Step::Fetching(fetching) if FULL => requests::fetching(id, config, &fetching.token),
+            Step::Fetch | Step::Fetching(_) => return,
             Step::Start => requests::start(id, config, &row, options, part_size, credential),
             Step::Parts(parts) => {
                 let Some(outgoing) = parts.take(now) else { return };

@@ -2,13 +2,14 @@
 
 use super::{Engine, Flight, answers::asked_wait};
 use crate::{
-    Cause, FileKey, Millis,
+    Cause, FULL, FileKey, Millis,
     judge::{Asked, Verdict},
     story::{Errand, Event, Story},
 };
 
 impl Engine {
     /// What happened to a file so far; `None` when there is no such file.
+    #[cfg(feature = "full")]
     #[must_use]
     pub fn story(&self, key: FileKey) -> Option<Story> {
         let file = self.file(key)?;
@@ -18,7 +19,7 @@ impl Engine {
 
     /// Something happened to a file.
     pub(super) fn tell(&mut self, now: Millis, key: FileKey, what: Event) {
-        if let Some(file) = self.file_mut(key) {
+        if FULL && let Some(file) = self.file_mut(key) {
             let added = file.added;
             file.story.get_or_insert_with(|| Box::new(Story { added, ..Story::default() })).tell(now, what);
         }
