@@ -19,6 +19,7 @@ mod init;
 mod instances;
 mod keeping;
 mod matrix;
+mod nested;
 mod policy_file;
 mod postgres;
 mod process;
