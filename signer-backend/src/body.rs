@@ -119,13 +119,17 @@ fn too_large(limit: usize) -> Fault {
 
 /// The whole body, within bounds of size and time.
 pub(crate) async fn read(request: Request, limit: usize) -> Result<bytes::Bytes, Fault> {
+    read_within(request, limit, PATIENCE).await
+}
+
+async fn read_within(request: Request, limit: usize, patience: Duration) -> Result<bytes::Bytes, Fault> {
     // What is announced as too large need not be read first.
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: u64| length > limit as u64) {
         return Err(too_large(limit));
     }
     let body = Limited::new(request.into_body(), limit).collect();
-    match tokio::time::timeout(PATIENCE, body).await {
+    match tokio::time::timeout(patience, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit)),
         Ok(Err(_)) => Err(Fault::new(ProblemKind::BadRequest, "The body broke off; send the request again.")),
@@ -144,4 +148,19 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
 /// serde's text, which names the field and the place; what it quotes came from this very caller.
 pub(crate) fn told(error: &serde_json::Error) -> String {
     crate::sentence::quoted(&error.to_string()).trim_matches('"').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::{StreamExt, stream};
+    use std::io;
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_is_not_waited_for() {
+        let begun = stream::iter([Ok::<_, io::Error>("{")]).chain(stream::pending());
+        let request = Request::new(axum::body::Body::from_stream(begun));
+        let fault = read_within(request, LIMIT, Duration::from_millis(20)).await.unwrap_err();
+        assert!(fault.detail().contains("did not arrive in time"), "{}", fault.detail());
+    }
 }

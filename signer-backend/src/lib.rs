@@ -24,6 +24,7 @@ pub mod metrics;
 mod operation;
 pub mod own;
 pub mod policy;
+pub mod private;
 mod problem;
 mod random;
 pub mod receipt;
@@ -32,6 +33,7 @@ mod serve;
 mod signer;
 pub mod signing;
 pub mod state;
+mod taken;
 mod upstream;
 pub mod webhooks;
 

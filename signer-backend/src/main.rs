@@ -22,7 +22,7 @@ use updock_signer::policy::{Keeping, Origin, Policy};
 use updock_signer::signing::Signing;
 use updock_signer::state::{self, State};
 use updock_signer::webhooks::{self, cli::Webhooks};
-use updock_signer::{Limits, Signer, receipt, serve};
+use updock_signer::{Limits, Signer, private, receipt, serve};
 use updock_types::{Area, Level};
 
 /// Holds your Uploadcare secret key and lets others do only what you wrote down.
@@ -145,6 +145,7 @@ fn print(text: &str) -> Result<(), String> {
 }
 
 fn start(file: &PolicyFile, listen: Option<SocketAddr>) -> Result<(), String> {
+    private::keep_to_itself();
     let mut policy = file.load(listen)?;
     for warning in &policy.warnings {
         tracing::warn!("{}: {warning}", file.path().display());

@@ -1,9 +1,10 @@
-//! The accept loop: HTTP/1.1 with a time limit for headers, a cap on connections, and an end that lets running
-//! requests finish.
+//! The accept loop: HTTP/1.1 with time limits for headers and for taking what is answered, a cap on connections, and
+//! an end that lets running requests finish.
 //!
 //! axum's own `serve` has no time limit for headers: a half-sent request would hold its connection for ever. HTTP/2
 //! is left to the proxy in front: hyper-util's protocol detection waits for first bytes without any limit.
 
+use crate::taken::Taken;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -24,6 +25,8 @@ use tower::ServiceExt;
 pub struct Limits {
     /// How long a request's headers may take to arrive.
     pub header_timeout: Duration,
+    /// How long the other side may take nothing of what is written to it.
+    pub write_timeout: Duration,
     /// Most connections at a time; more wait in the system's queue.
     pub connections: u32,
     /// How long running requests may take to finish at the end.
@@ -31,9 +34,14 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 10 s for headers, 1024 connections, 10 s to finish.
+    /// 10 s for headers, 30 s to take something, 1024 connections, 10 s to finish.
     fn default() -> Self {
-        Self { header_timeout: Duration::from_secs(10), connections: 1024, drain: Duration::from_secs(10) }
+        Self {
+            header_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(30),
+            connections: 1024,
+            drain: Duration::from_secs(10),
+        }
     }
 }
 
@@ -66,7 +74,8 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, end: i
             request.extensions_mut().insert(ConnectInfo(peer));
             router.clone().oneshot(request.map(Body::new))
         });
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        let connection =
+            graceful.watch(http.serve_connection(TokioIo::new(Taken::within(limits.write_timeout, stream)), service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%peer, %error, "a connection ended early");

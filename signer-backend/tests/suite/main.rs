@@ -26,4 +26,5 @@ mod process;
 mod refusing;
 mod stage;
 mod state;
+mod threats;
 mod visitors;
