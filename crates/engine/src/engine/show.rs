@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::{
-    CredentialSource, Millis, RowState, Totals,
+    CredentialSource, Millis, Row, RowState, Totals,
     file::{Phase, Success},
 };
 
@@ -35,7 +35,7 @@ impl Engine {
                 Phase::Failed(failure, _) => (RowState::Failed(failure.clone()), 0),
                 Phase::Removed => (RowState::Removed, 0),
             };
-            let sent = sent.min(file.size).max(file.row.sent);
+            let sent = sent.min(file.size).max(shown_of(&file.row, file.size));
             if file.row.state != state || file.row.sent != sent || file.row.size != file.size {
                 let row = file.row_as(state, sent);
                 let old = std::mem::replace(&mut file.row, row);
@@ -44,4 +44,14 @@ impl Engine {
             }
         }
     }
+}
+
+/// What was shown of a file, now that its size is this. One that the service fetches anew may have become smaller at its
+/// source: then the same share of it counts as sent.
+fn shown_of(row: &Row, size: u64) -> u64 {
+    if size >= row.size {
+        return row.sent;
+    }
+    let share = (u128::from(row.sent) * u128::from(size)).div_ceil(u128::from(row.size));
+    u64::try_from(share).unwrap_or(size)
 }

@@ -451,8 +451,14 @@ impl World {
     }
 
     fn look_at(&self, row: &Row) {
-        let before = self.rows.get(&row.key).map_or(0, |before| before.sent);
-        keep(Promise::Progress, row.sent >= before, || format!("it fell from {before}: {row:?}"));
+        let (sent, size) = self.rows.get(&row.key).map_or((0, 0), |before| (before.sent, before.size));
+        // What the service fetches may have become smaller; its share must not fall.
+        let (before, now) = if row.size < size {
+            (u128::from(sent) * u128::from(row.size), u128::from(row.sent) * u128::from(size))
+        } else {
+            (u128::from(sent), u128::from(row.sent))
+        };
+        keep(Promise::Progress, now >= before, || format!("it fell from {sent} of {size}: {row:?}"));
         keep(Promise::Progress, row.sent <= row.size, || format!("more than there is: {row:?}"));
         if let RowState::Done { uuid, .. } = &row.state {
             let kept = self.service.kept(*uuid);

@@ -79,3 +79,20 @@ fn a_cancelled_fetch_is_not_asked_after_and_can_be_retried() {
     assert!(matches!(world.state(key), RowState::Done { .. }));
     assert_eq!(world.times(Endpoint::Fetch), 1, "the service was at it all the while");
 }
+
+#[test]
+fn a_source_that_has_become_smaller_when_it_is_tried_again_keeps_its_share() {
+    let mut world = World::new(|_| {}).fault(Endpoint::Fetching, 4, Fault::Unreadable);
+    let key = world.add_url(FILM, Ok(32_324));
+    world.run();
+    assert_eq!(world.state(key), &RowState::Failed(Failure::Unreadable));
+    let percent = world.rows[&key].percent();
+    assert!(percent > 0, "{:?}", world.rows[&key]);
+    world.add_url(FILM, Ok(1));
+    world.command(Command::Retry(Which::One(key)));
+    world.run_until(|world| world.rows[&key].size == 1);
+    assert!(world.rows[&key].percent() >= percent);
+    world.run();
+    assert!(matches!(world.state(key), RowState::Done { .. }));
+    assert_eq!((world.rows[&key].sent, world.rows[&key].size), (1, 1));
+}
