@@ -49,12 +49,13 @@ async function share(first: Dock, second: Dock): Promise<void> {
 
 test('the share of a tab that is killed goes to the others', async ({ page, context }) => {
   test.setTimeout(180_000);
+  // Slow enough that all of it is under way still when the other tab is gone, however long that takes here.
+  await service.faults({ operation: 'part', effect: { bytes_per_second: MiB } });
   const left = await Dock.open(page);
   const other = await context.newPage();
   const right = await Dock.open(other);
   await right.choose(file('lost.mp4', 200 * MiB).path, file('lost too.mp4', 200 * MiB).path);
   await expect.poll(parts).toBeGreaterThan(4);
-  // Long enough to be under way still when the other tab is gone.
   const films = [file('one.mp4', 200 * MiB), file('two.mp4', 200 * MiB)];
   await left.choose(...films.map((film) => film.path));
   await left.until('one.mp4', 'uploading');
@@ -62,7 +63,9 @@ test('the share of a tab that is killed goes to the others', async ({ page, cont
   void devtools.send('Page.crash').catch(() => {});
   await other.waitForEvent('crash');
   // The stand-in only notices later that the other one's requests are dead, so the locks are asked.
-  await expect.poll(() => page.evaluate(async () => (await navigator.locks.query()).held?.length)).toBe(BUDGET);
+  const held = () => page.evaluate(async () => (await navigator.locks.query()).held?.length);
+  await expect.poll(held, { timeout: 30_000 }).toBe(BUDGET);
+  await service.faults();
   for (const film of films) await left.untilStored(film, 90_000);
 });
 

@@ -1,8 +1,11 @@
 //! xtask as wasm-bindgen's test runner: the same library version as the locked wasm-bindgen by
 //! construction, so nothing has to be installed that could differ.
 
+mod turnstile;
+
 use std::ffi::OsString;
 use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
@@ -19,8 +22,7 @@ pub(crate) const TASK: &str = "wasm-test-runner";
 
 /// Set for the process that really runs the tests.
 const INNER: &str = "UPDOCK_WASM_TESTS";
-/// No module's tests take longer. Seen once: the page waited for a script that the runner's server never answered, and
-/// neither of the two had a time-out.
+/// No module's tests take longer.
 const PATIENCE: Duration = Duration::from_mins(3);
 
 /// Runs the tests of one module in headless Chromium. A run that hangs before its end is broken off and made once more.
@@ -46,10 +48,17 @@ fn ended(status: ExitStatus) -> Result<()> {
 /// `None` when time ran out; then nothing of it is left.
 fn run_within(args: &[OsString], patience: Duration) -> Result<Option<ExitStatus>> {
     let this = std::env::current_exe().doing("find this program")?;
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|it| it.local_addr());
+    let server: SocketAddr = free.doing("find a free port for the browser's tests")?;
+    let (folder, way) = (tempfile::tempdir().doing("make a folder for the browser's tests")?, turnstile::open(server)?);
+    let webdriver = folder.path().join("webdriver.json");
+    fs::write(&webdriver, capabilities(server, way)?.to_string()).doing_at("write", &webdriver)?;
     let mut child = Command::new(this)
         .arg(TASK)
         .args(args)
         .env(INNER, "1")
+        .env("WASM_BINDGEN_TEST_ADDRESS", server.to_string())
+        .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", &webdriver)
         .process_group(0)
         .spawn()
         .doing("start the browser's tests")?;
@@ -67,18 +76,19 @@ fn run_within(args: &[OsString], patience: Duration) -> Result<Option<ExitStatus
     Ok(None)
 }
 
+/// The browser to start, which finds the server by that way.
+fn capabilities(server: SocketAddr, way: u16) -> Result<serde_json::Value> {
+    let mut flags: Vec<String> = browser::flags().into_iter().map(str::to_owned).collect();
+    flags.push(format!("--host-resolver-rules=MAP {server} {}:{way}", Ipv4Addr::LOCALHOST));
+    let chromium = browser::ensure(browser::CHROMIUM)?;
+    Ok(serde_json::json!({ "goog:chromeOptions": { "binary": chromium, "args": flags } }))
+}
+
 /// `cargo test` of the widget for wasm32, with `xtask` as its runner.
 pub(crate) fn browser_tests(workspace: &Workspace, xtask: &Path, on_line: impl FnMut(&str)) -> Result<()> {
     let cargo = wasm_target::ensure(workspace)?;
-    let chromium = browser::ensure(browser::CHROMIUM)?;
+    browser::ensure(browser::CHROMIUM)?;
     let driver = browser::ensure(browser::CHROMEDRIVER)?;
-    let capabilities = serde_json::json!({
-        "goog:chromeOptions": { "binary": chromium, "args": browser::flags() },
-    });
-    let folder = workspace.scratch("wasm-tests");
-    fs::create_dir_all(&folder).doing_at("make", &folder)?;
-    let webdriver = folder.join("webdriver.json");
-    fs::write(&webdriver, capabilities.to_string()).doing_at("write", &webdriver)?;
     cargo
         .run("the widget's tests in the browser")
         .args(["test", "--package", "updock", "--no-default-features", "--features", "element"])
@@ -87,7 +97,6 @@ pub(crate) fn browser_tests(workspace: &Workspace, xtask: &Path, on_line: impl F
         .env("CARGO_TARGET_DIR", workspace.target())
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", format!("{} {TASK}", xtask.display()))
         .env("CHROMEDRIVER", driver)
-        .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", webdriver)
         .env("WASM_BINDGEN_TEST_TIMEOUT", "120")
         .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "30")
         .watched(on_line)
