@@ -14,10 +14,12 @@ const conformance = path.join(here, '../conformance/npm');
 const flags = (process.env.UPDOCK_CHROMIUM_FLAGS ?? '').split(' ').filter((flag) => flag && flag !== '--headless');
 const browser = await chromium.launch({ executablePath: process.env.UPDOCK_CHROMIUM, args: flags });
 const pages = new Map();
+/** Uploads that are to lose their page: how. */
+const losses = new Map();
 const tell = (told) => console.log(JSON.stringify(told));
 
 /** `<up-dock>` on the test page. */
-async function dock(page, { page: base, attributes, sleeps }) {
+async function dock(page, { page: base, attributes, sleeps, again }) {
   // Only where it is needed: a page whose clock is replaced is not quite the page that people have.
   if (sleeps) await page.clock.install();
   await page.goto(`${base}/e2e/?${new URLSearchParams({ attributes: JSON.stringify(attributes) })}`);
@@ -25,14 +27,15 @@ async function dock(page, { page: base, attributes, sleeps }) {
   await button.waitFor();
   return {
     choose: () => button.click(),
-    look: () => page.evaluate(() => {
+    look: () => page.evaluate((again) => {
       const [row] = document.querySelector('up-dock').files ?? [];
       if (row?.state === 'done') return { told: 'done', uuid: row.uuid };
-      if (['failed', 'rejected', 'needs-file'].includes(row?.state)) {
+      // Right after it was chosen again, the file is still being compared.
+      if (['failed', 'rejected', again ? '' : 'needs-file'].includes(row?.state)) {
         const { message, detail } = row.error ?? {};
         return { told: 'failed', why: [message ?? row.state, detail].filter(Boolean).join(' ') };
       }
-    }),
+    }, again),
   };
 }
 
@@ -79,14 +82,32 @@ function peerPages() {
 async function upload(order, open) {
   const { id, file } = order;
   const context = await browser.newContext({ viewport: { width: 900, height: 700 } });
-  const page = await context.newPage();
+  let page = await context.newPage();
   pages.set(id, page);
-  const { choose, look } = await open(page, order);
-  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), choose()]);
+  const choose = async () => {
+    const { choose, look } = await open(page, order);
+    const [chooser] = await Promise.all([page.waitForEvent('filechooser'), choose()]);
+    await chooser.setFiles([file]);
+    return look;
+  };
+  let look = await choose();
   const start = performance.now();
-  await chooser.setFiles([file]);
   tell({ told: 'begun', id });
   while (pages.has(id)) {
+    const how = losses.get(id);
+    if (losses.delete(id)) {
+      if (how === 'kill') {
+        const lost = page;
+        const devtools = await context.newCDPSession(lost);
+        const gone = lost.waitForEvent('crash');
+        devtools.send('Page.crash').catch(() => {});
+        await gone;
+        page = await context.newPage();
+        pages.set(id, page);
+      }
+      order.again = true;
+      look = await choose();
+    }
     const end = await look();
     if (end) return tell({ ...end, id, seconds: (performance.now() - start) / 1000 });
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -103,6 +124,8 @@ const orders = {
   'up-dock': (order) => upload(order, dock),
   'file-uploader': (order) => upload(order, peer),
   sleep: ({ id, seconds }) => pages.get(id)?.clock.fastForward(seconds * 1000),
+  reload: ({ id }) => losses.set(id, 'reload'),
+  kill: ({ id }) => losses.set(id, 'kill'),
   close: ({ id }) => close(id),
 };
 

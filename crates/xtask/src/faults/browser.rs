@@ -51,6 +51,13 @@ pub(super) struct Browser {
     _process: Child,
 }
 
+/// How a page loses its upload.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Again {
+    Reload,
+    Kill,
+}
+
 /// An upload in a page.
 pub(super) struct Uploading {
     id: u64,
@@ -112,6 +119,15 @@ impl Browser {
     /// The page's clock jumps ahead, as after a sleep of the machine.
     pub(super) async fn sleep(&self, id: u64, time: Duration) -> Result<()> {
         self.order(id, "sleep", json!({ "seconds": time.as_secs() })).await
+    }
+
+    /// The page is loaded anew, or its process killed and another page opened; the file is chosen again.
+    pub(super) async fn again(&self, id: u64, how: Again) -> Result<()> {
+        let how = match how {
+            Again::Reload => "reload",
+            Again::Kill => "kill",
+        };
+        self.order(id, how, json!({})).await
     }
 
     /// Waits for the end, but not for ever; the page is closed then.

@@ -101,7 +101,9 @@ pub(crate) struct Event {
     pub(crate) what: Happening,
     /// Once so many parts are stored.
     pub(crate) after_parts: usize,
+    #[serde(default)]
     seconds: u64,
+    #[serde(default)]
     full_seconds: u64,
 }
 
@@ -113,6 +115,10 @@ pub(crate) enum Happening {
     ServerGone,
     /// The uploader's clock jumps ahead while nothing of it runs.
     Sleep,
+    /// The page is loaded anew, and the person chooses the file again.
+    Reload,
+    /// What uploads is killed, without a word; then it is started again with the same file.
+    Kill,
 }
 
 impl Event {

@@ -31,7 +31,7 @@ use crate::stack::{self, Build, Plan, Ports, SignedUploads, Stack};
 use crate::test::Counts;
 use crate::wasm::{self, Mode};
 use crate::workspace::Workspace;
-use browser::Browser;
+use browser::{Again, Browser};
 use lane::{Arrivals, Lane};
 use matrix::{Driver, FileKind, Happening, Row};
 
@@ -255,25 +255,40 @@ impl Stage<'_> {
         })
     }
 
-    /// What happens to a whole process in the middle, if anything; `sleep` puts the uploading one to sleep.
-    async fn happen(&self, lane: &mut Lane, row: &Row, sleep: impl AsyncFnOnce(Duration) -> Result<()>) -> Result<()> {
+    /// What happens to a whole process in the middle, if anything; `uploader` does to the uploading one what is said.
+    async fn happen(
+        &self,
+        lane: &mut Lane,
+        row: &Row,
+        uploader: impl AsyncFnOnce(Happening, Duration) -> Result<()>,
+    ) -> Result<()> {
         let Some(event) = &row.event else { return Ok(()) };
         lane.until_parts(event.after_parts).await?;
         tokio::time::sleep(event.settles()).await;
         let time = event.lasts(self.form);
         match event.what {
             Happening::ServerGone => lane.server_gone(time).await,
-            Happening::Sleep => sleep(time).await,
+            what => uploader(what, time).await,
         }
     }
 
     async fn natively(&self, lane: &mut Lane, row: &Row, file: &Sample) -> Result<(End, Duration)> {
         let home = self.folder.join(format!("home-{}", self.next.fetch_add(1, Ordering::Relaxed)));
         let start = Instant::now();
-        let uploading = native::Uploading::start(&self.program, &file.path, lane.local(), row.signed, &home)?;
-        let pid = uploading.pid();
+        let begin = || native::Uploading::start(&self.program, &file.path, lane.local(), row.signed, &home);
         let within = row.within(self.form);
-        let event = self.happen(lane, row, async |time| native::Uploading::freeze(pid.unwrap_or_default(), time).await);
+        let mut uploading = begin()?;
+        if let Some(event) = row.event.as_ref().filter(|event| event.what == Happening::Kill) {
+            not_too_late(tokio::time::timeout(within, lane.until_parts(event.after_parts)).await)?;
+            uploading.kill().await?;
+            uploading = begin()?;
+            return Ok((uploading.end(within).await?, start.elapsed()));
+        }
+        let pid = uploading.pid().unwrap_or_default();
+        let event = self.happen(lane, row, async |what, time| match what {
+            Happening::Sleep => native::Uploading::freeze(pid, time).await,
+            _ => Err(Error::Check(format!("{what:?} does not happen to a command"))),
+        });
         let (end, happened) = tokio::join!(uploading.end(within), tokio::time::timeout(within, event));
         not_too_late(happened)?;
         Ok((end?, start.elapsed()))
@@ -300,7 +315,11 @@ impl Stage<'_> {
         let uploading = browser.upload(id, driver, order).await?;
         let within = row.within(self.form);
         let within = if driver == Driver::Peer { within.min(PEER_PATIENCE) } else { within };
-        let event = self.happen(lane, row, async |time| browser.sleep(id, time).await);
+        let event = self.happen(lane, row, async |what, time| match what {
+            Happening::Reload => browser.again(id, Again::Reload).await,
+            Happening::Kill => browser.again(id, Again::Kill).await,
+            _ => browser.sleep(id, time).await,
+        });
         let (end, happened) = tokio::join!(browser.end(uploading, within), tokio::time::timeout(within, event));
         not_too_late(happened)?;
         end

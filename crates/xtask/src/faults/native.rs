@@ -61,6 +61,11 @@ impl Uploading {
         self.process.id()
     }
 
+    /// Kills it (SIGKILL); it says nothing more.
+    pub(super) async fn kill(mut self) -> Result<()> {
+        self.process.kill().await.doing("kill updock")
+    }
+
     /// Waits for its end, but not for ever.
     pub(super) async fn end(self, within: Duration) -> Result<End> {
         let Ok(output) = timeout(within, self.process.wait_with_output()).await else { return Ok(End::NotYet) };
