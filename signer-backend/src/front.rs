@@ -46,7 +46,7 @@ pub(crate) async fn uploadcare(
     let address = format!("{}{prefix}", signer.address());
     let act = async {
         let start = Instant::now();
-        match gateway::forward(signer.client(), signer.policy(), &address, &allowed).await {
+        match gateway::forward(signer.client(), &signer.policy(), &address, &allowed).await {
             Ok(response) => {
                 signer.carried_out(&visit, asked, response.status().as_u16(), start.elapsed()).await;
                 Ok(response)

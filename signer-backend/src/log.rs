@@ -8,7 +8,7 @@ use std::future::Future;
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -52,6 +52,8 @@ pub struct Record {
     pub missing: Option<String>,
     /// The place in the policy that decided, like `agents.media.files = read`.
     pub rule: Option<String>,
+    /// Which policy it was, by its digest.
+    pub policy: Option<Arc<str>>,
     /// Uploadcare's status.
     pub status: Option<u16>,
     /// How long Uploadcare took, in milliseconds.
@@ -77,6 +79,7 @@ impl Record {
             shape: None,
             missing: None,
             rule: None,
+            policy: None,
             status: None,
             millis: None,
             text,

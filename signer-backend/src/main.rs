@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tracing_subscriber::EnvFilter;
 use updock_signer::audit::cli::Audit;
 use updock_signer::audit::{self, AuditLog};
@@ -19,6 +20,7 @@ use updock_signer::init::Init;
 use updock_signer::key::AgentKey;
 use updock_signer::log::LineLog;
 use updock_signer::policy::{Keeping, Origin, Policy};
+use updock_signer::reload::Reload;
 use updock_signer::signing::Signing;
 use updock_signer::state::{self, State};
 use updock_signer::webhooks::{self, cli::Webhooks};
@@ -159,6 +161,7 @@ fn start(file: &PolicyFile, listen: Option<SocketAddr>) -> Result<(), String> {
         let keys = SigningKeys::of(&policy, &*state).await?;
         let listener =
             TcpListener::bind(policy.listen).await.map_err(cannot(&format!("cannot listen on {}", policy.listen)))?;
+        let reload = Reload::of(file.path(), listen, &policy);
         policy.listen = listener.local_addr().map_err(cannot("cannot tell the address it listens on"))?;
         let metrics = policy.metrics;
         let limits = Limits { connections: policy.max_connections, ..Limits::default() };
@@ -189,11 +192,14 @@ fn start(file: &PolicyFile, listen: Option<SocketAddr>) -> Result<(), String> {
             let signer = signer.clone();
             async move { signer.check_key().await }
         });
+        let reload =
+            tokio::spawn(reload.watch(signer.clone(), asked_to_reload().map_err(cannot("cannot wait for signals"))?));
         let end = async {
             end.await;
             signer.close();
         };
         serve(listener, signer.router(), limits, end).await;
+        reload.abort();
         check.abort();
         outbox.abort();
         log.end().await;
@@ -268,6 +274,18 @@ fn hooks(file: &PolicyFile, command: &Webhooks) -> Result<(), String> {
 
 fn runtime() -> Result<tokio::runtime::Runtime, String> {
     tokio::runtime::Runtime::new().map_err(|error| format!("the runtime cannot start: {error}"))
+}
+
+/// A message for each SIGHUP.
+fn asked_to_reload() -> io::Result<mpsc::Receiver<()>> {
+    let (mut hangup, (asked, asks)) = (signal(SignalKind::hangup())?, mpsc::channel(1));
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            // One that waits stands for all that come meanwhile.
+            let _ = asked.try_send(());
+        }
+    });
+    Ok(asks)
 }
 
 /// Comes with the first SIGTERM or SIGINT.

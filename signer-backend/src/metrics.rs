@@ -54,6 +54,7 @@ pub struct Metrics {
     answers: Mutex<BTreeMap<u16, u64>>,
     unrecorded: AtomicU64,
     webhooks: Mutex<BTreeMap<&'static str, u64>>,
+    policies: Mutex<BTreeMap<&'static str, u64>>,
     /// The whole request, Uploadcare's time included.
     pub requests: Times,
     /// Uploadcare's part of it.
@@ -82,6 +83,11 @@ impl Metrics {
         add(&self.webhooks, what);
     }
 
+    /// The policy file was read again: `taken` or `refused`.
+    pub fn policy_read(&self, what: &'static str) {
+        add(&self.policies, what);
+    }
+
     /// A read went on without a record.
     pub fn unrecorded(&self) {
         self.unrecorded.fetch_add(1, Ordering::Relaxed);
@@ -105,6 +111,11 @@ impl Metrics {
         let _ = writeln!(text, "# TYPE updock_webhooks_total counter");
         for (what, count) in &*self.webhooks.lock().unwrap_or_else(PoisonError::into_inner) {
             let _ = writeln!(text, "updock_webhooks_total{{outcome=\"{what}\"}} {count}");
+        }
+        let _ = writeln!(text, "# HELP updock_policy_reads_total The policy file read again, by what came of it.");
+        let _ = writeln!(text, "# TYPE updock_policy_reads_total counter");
+        for (what, count) in &*self.policies.lock().unwrap_or_else(PoisonError::into_inner) {
+            let _ = writeln!(text, "updock_policy_reads_total{{outcome=\"{what}\"}} {count}");
         }
         let _ = writeln!(
             text,

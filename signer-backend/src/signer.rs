@@ -9,13 +9,12 @@ use crate::caller::Caller;
 use crate::confirm::{Unconfirmed, confirm_each};
 use crate::decision::{Allowed, Decision, Need};
 use crate::key::masked;
-use crate::limiter::PeerLimiter;
+use crate::live::{Holder, Live, Unchangeable};
 use crate::log::{DecisionLog, Phase, Record};
 use crate::metrics::Metrics;
 use crate::policy::{CredentialTerms, Policy};
 use crate::problem::{Fault, render};
 use crate::random::base62;
-use crate::receipt::Receipts;
 use crate::sentence::{self, Pass};
 use crate::signing::Signing;
 use crate::state::{MemoryState, State as Store};
@@ -50,11 +49,10 @@ const UPSTREAM_TIMEOUT: Duration = Duration::from_secs(15);
 pub struct Signer(Arc<Inner>);
 
 struct Inner {
-    policy: Policy,
+    live: Holder,
     client: Client,
     log: Arc<dyn DecisionLog>,
     state: Arc<dyn Store>,
-    receipts: Option<Receipts>,
     /// Signs tokens for streams of events, where webhooks are taken.
     events_key: Option<Signing>,
     metrics: Metrics,
@@ -64,9 +62,8 @@ struct Inner {
     heard: watch::Sender<()>,
     /// Says to streams that do not end by themselves that the end has come.
     closing: watch::Sender<bool>,
-    visitors: Option<PeerLimiter>,
-    /// Where callers reach us, without a final slash.
-    address: String,
+    /// Changes whenever the policy was replaced.
+    replaced: watch::Sender<()>,
 }
 
 /// Settings of a [`Signer`].
@@ -127,26 +124,20 @@ impl SignerBuilder {
         let own = policy.public_url.as_ref().map(ToString::to_string);
         let address = self.address.or(own).unwrap_or_else(|| format!("http://{}", policy.listen));
         let address = address.trim_end_matches('/').to_owned();
-        let receipts = self
-            .receipts
-            .map(|key| Receipts::new(key, policy.keeping.receipts.ttl, address.clone(), policy.public_key.clone()));
-        let visitors = policy.visitors.as_ref().map(|visitors| PeerLimiter::new(visitors.rate));
         let state = self.state.unwrap_or_else(|| Arc::new(MemoryState::default()));
         let closing = watch::Sender::new(false);
         Signer(Arc::new(Inner {
             events_key: self.events_key.filter(|_| policy.webhooks.is_some()),
-            policy,
+            live: Holder::new(policy, self.receipts, address),
             client,
             log: self.log,
             state,
-            receipts,
             metrics: Metrics::default(),
             streams: Arc::default(),
             hook_cache: hooks::Cache::default(),
             heard: watch::Sender::new(()),
             closing,
-            visitors,
-            address,
+            replaced: watch::Sender::new(()),
         }))
     }
 }
@@ -171,7 +162,7 @@ impl Signer {
     pub fn router(&self) -> Router {
         let policy = |method| {
             move |State(signer): State<Self>, headers: HeaderMap| async move {
-                cors::preflight(&headers, &signer.0.policy, method)
+                cors::preflight(&headers, &signer.policy(), method)
             }
         };
         let browsers = Router::new()
@@ -207,7 +198,8 @@ impl Signer {
     /// Asks Uploadcare whether it takes our key, until it says yes or no, and says so in the log. Runs beside the
     /// service: a refused key must not keep the signer from starting and saying what is wrong.
     pub async fn check_key(&self) {
-        let project = &self.0.policy.public_key;
+        let policy = self.policy();
+        let project = &policy.public_key;
         let mut wait = Duration::from_secs(1);
         let mut said = false;
         loop {
@@ -224,7 +216,7 @@ impl Signer {
                     tracing::info!(%project, "Uploadcare takes our secret key");
                     return;
                 }
-                Err(error) if error.is_key_refused() => upstream::key_refused(&self.0.policy),
+                Err(error) if error.is_key_refused() => upstream::key_refused(&policy),
                 Err(error @ (Error::Refused { .. } | Error::Unexpected { .. })) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "Uploadcare's answer is not understood");
                     return;
@@ -233,7 +225,7 @@ impl Signer {
                     if !said {
                         tracing::warn!(
                             error = &error as &dyn std::error::Error,
-                            rest = %self.0.policy.rest,
+                            rest = %policy.rest,
                             "Uploadcare cannot be asked whether it takes our key; asking again until it can"
                         );
                         said = true;
@@ -254,8 +246,22 @@ impl Signer {
         &self.0.state
     }
 
-    pub(crate) fn policy(&self) -> &Policy {
-        &self.0.policy
+    /// What holds at the moment.
+    pub(crate) fn live(&self) -> Arc<Live> {
+        self.0.live.get()
+    }
+
+    /// The policy that holds at the moment.
+    pub fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.live().policy)
+    }
+
+    /// Puts `policy` in the place of the one that holds, for all requests that begin from now on. One that differs in
+    /// what a running signer cannot change is refused, and nothing is replaced.
+    pub fn replace(&self, policy: Policy) -> Result<(), Unchangeable> {
+        self.0.live.replace(policy)?;
+        self.0.replaced.send_replace(());
+        Ok(())
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -263,7 +269,7 @@ impl Signer {
     }
 
     pub(crate) fn address(&self) -> &str {
-        &self.0.address
+        self.0.live.address()
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {
@@ -300,11 +306,26 @@ impl Signer {
         self.0.heard.subscribe()
     }
 
-    /// Sends webhooks on to the targets of the policy, for ever; comes back at once if it names none. To be run beside
+    /// Sends webhooks on to the targets of the policy that holds, for ever. To be run beside
     /// the service.
     pub async fn run_outbox(&self) {
-        if let Some(terms) = self.0.policy.webhooks.clone().filter(|terms| !terms.targets.is_empty()) {
-            hooks::run_outbox(Arc::clone(&self.0.state), terms, Arc::clone(&self.0.log), self.hears()).await;
+        let mut replaced = self.0.replaced.subscribe();
+        loop {
+            let terms = self.policy().webhooks.clone().filter(|terms| !terms.targets.is_empty());
+            let running = async {
+                match terms {
+                    Some(terms) => {
+                        hooks::run_outbox(Arc::clone(&self.0.state), terms, Arc::clone(&self.0.log), self.hears())
+                            .await;
+                    }
+                    None => std::future::pending().await,
+                }
+            };
+            // What was on its way is sent again when its lease is over.
+            tokio::select! {
+                () = running => return,
+                changed = replaced.changed() => if changed.is_err() { return },
+            }
         }
     }
 
@@ -322,17 +343,9 @@ impl Signer {
         self.0.closing.send_replace(true);
     }
 
-    fn terms<'a>(&'a self, caller: &'a Caller) -> &'a CredentialTerms {
-        match (caller, &self.0.policy.visitors) {
-            (Caller::Visitor { .. }, Some(visitors)) => &visitors.terms,
-            (Caller::Agent { agent, .. }, _) => &agent.terms,
-            (Caller::Visitor { .. }, None) => &self.0.policy.agent_terms,
-        }
-    }
-
     /// Counts the call, over all instances.
     async fn within_rates(&self, caller: Result<Caller, Fault>, peer: Option<IpAddr>) -> Result<Caller, Fault> {
-        let Inner { state, policy, .. } = &*self.0;
+        let (state, policy) = (&self.0.state, self.policy());
         let caller = caller?;
         match (&caller, &policy.visitors) {
             (Caller::Agent { agent, .. }, _) => {
@@ -363,7 +376,7 @@ impl Signer {
         let recorded = self.0.log.record(record).await;
         self.0.metrics.recorded.took(start.elapsed());
         match recorded {
-            Err(error) if reads && self.0.policy.keeping.audit.on_failure == OnFailure::Count => {
+            Err(error) if reads && self.policy().keeping.audit.on_failure == OnFailure::Count => {
                 self.0.metrics.unrecorded();
                 tracing::error!(%error, "a read goes on although its decision cannot be recorded");
                 Ok(())
@@ -434,6 +447,8 @@ pub(crate) struct Asked<'a> {
 /// A caller and its request.
 pub(crate) struct Visit {
     caller: Caller,
+    /// Under which policy: its digest.
+    policy: Option<Arc<str>>,
     peer: Option<IpAddr>,
     request_id: String,
 }
@@ -454,6 +469,7 @@ impl Visit {
             area: decision.map(|decision| decision.need.area.as_str()),
             level: decision.map(|decision| decision.need.level.as_str()),
             missing: decision.filter(|_| allowed == Some(false)).map(Decision::missing),
+            policy: self.policy.clone(),
             rule: decision.and_then(|decision| decision.rule.as_ref()).map(|rule| rule.text.to_string()),
             ..record(phase, Some(self.request_id.clone()), text)
         }
@@ -472,7 +488,8 @@ impl FromRequestParts<Signer> for Visit {
     type Rejection = Fault;
 
     async fn from_request_parts(parts: &mut Parts, signer: &Signer) -> Result<Self, Fault> {
-        let Inner { policy, visitors, .. } = &*signer.0;
+        let live = signer.live();
+        let Live { policy, visitors, .. } = &*live;
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
         let caller = if key_in_query(&parts.uri) {
@@ -497,7 +514,7 @@ impl FromRequestParts<Signer> for Visit {
             }
         };
         match caller {
-            Ok(caller) => Ok(Self { caller, peer, request_id }),
+            Ok(caller) => Ok(Self { caller, policy: policy.digest.clone(), peer, request_id }),
             Err(fault) => {
                 let origin = parts.headers.get(header::ORIGIN).map(|value| String::from_utf8_lossy(value.as_bytes()));
                 let who = sentence::stranger(peer, origin.as_deref());
@@ -536,7 +553,7 @@ async fn frame(State(signer): State<Signer>, mut request: Request, next: Next) -
 async fn open_to_listed_origins(State(signer): State<Signer>, request: Request, next: Next) -> Response {
     let asked = request.headers().clone();
     let mut response = next.run(request).await;
-    cors::open(&mut response, &asked, &signer.0.policy);
+    cors::open(&mut response, &asked, &signer.policy());
     response
 }
 
@@ -549,7 +566,8 @@ async fn issue_credential(
     let words =
         Asked { operation: own::UPLOAD_CREDENTIAL.id, words: own::UPLOAD_CREDENTIAL.words, sentence_follows: true };
     let allowed = signer.decide(&visit, Need::own(&own::UPLOAD_CREDENTIAL), words, ()).await?;
-    let grant = match credentials::grant(signer.terms(&visit.caller), &asked) {
+    let policy = signer.policy();
+    let grant = match credentials::grant(terms(&policy, &visit.caller), &asked) {
         Ok(grant) => grant,
         Err(fault) => {
             let text = sentence::wish_refused(&visit.caller, words.words, fault.detail());
@@ -558,7 +576,6 @@ async fn issue_credential(
             return Err(fault);
         }
     };
-    let Inner { policy, .. } = &*signer.0;
     let now = unix_now();
     let id = base62(16);
     let issued = credentials::issue(&policy.upload_secret, &grant, visit.caller.id(), &id, now);
@@ -585,7 +602,7 @@ async fn issue_credential(
 async fn upload_policy(State(signer): State<Signer>, visit: Visit) -> Result<response::Json<UploadPolicy>, Fault> {
     let words = Asked { operation: own::UPLOAD_POLICY.id, words: own::UPLOAD_POLICY.words, sentence_follows: false };
     signer.decide(&visit, Need::own(&own::UPLOAD_POLICY), words, ()).await?;
-    Ok(response::Json(signer.0.policy.upload_policy.clone()))
+    Ok(response::Json(signer.policy().upload_policy.clone()))
 }
 
 /// `POST /v1/uploads/confirm`: reads what files really are, judges and stores them. Needs `uploads: write`.
@@ -600,13 +617,14 @@ async fn confirm_upload(
     };
     let asked = Asked { operation: own::UPLOAD_CONFIRM.id, words: &words, sentence_follows: false };
     let allowed = signer.decide(&visit, Need::own(&own::UPLOAD_CONFIRM), asked, files).await?;
-    let Inner { policy, client, .. } = &*signer.0;
+    let (live, client) = (signer.live(), signer.client());
+    let policy = &*live.policy;
     let mut ends = Vec::new();
-    let confirmed = confirm_each(client, policy, signer.terms(&visit.caller), allowed.what()).await;
+    let confirmed = confirm_each(client, policy, terms(policy, &visit.caller), allowed.what()).await;
     for (mut end, uuid) in confirmed.into_iter().zip(allowed.what()) {
         let text = match &mut end {
             Ok(confirmed) => {
-                let receipts = signer.0.receipts.as_ref();
+                let receipts = live.receipts.as_ref();
                 confirmed.receipt = receipts.map(|receipts| receipts.make(confirmed, visit.caller.id(), unix_now()));
                 let (size, mime_type) = (confirmed.size, &confirmed.mime_type);
                 sentence::confirmed(&visit.caller, *uuid, size, mime_type, confirmed.stored)
@@ -631,6 +649,15 @@ async fn confirm_upload(
     Ok(response::Json(Confirmations { results }).into_response())
 }
 
+/// The most that a caller gets as upload credentials.
+fn terms<'a>(policy: &'a Policy, caller: &'a Caller) -> &'a CredentialTerms {
+    match (caller, &policy.visitors) {
+        (Caller::Visitor { .. }, Some(visitors)) => &visitors.terms,
+        (Caller::Agent { agent, .. }, _) => &agent.terms,
+        (Caller::Visitor { .. }, None) => &policy.agent_terms,
+    }
+}
+
 fn unix_now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
@@ -652,13 +679,15 @@ async fn verify_receipt(
 ) -> Result<Response, Fault> {
     let asked = Asked { operation: own::RECEIPT_VERIFY.id, words: own::RECEIPT_VERIFY.words, sentence_follows: false };
     signer.decide(&visit, Need::own(&own::RECEIPT_VERIFY), asked, ()).await?;
-    let receipts = signer.0.receipts.as_ref().ok_or_else(no_receipts)?;
+    let live = signer.live();
+    let receipts = live.receipts.as_ref().ok_or_else(no_receipts)?;
     Ok(response::Json(receipts.verify(&receipt, unix_now())?).into_response())
 }
 
 /// `GET /.well-known/updock-receipts`: the public key, for whoever verifies receipts without asking us.
 async fn receipt_keys(State(signer): State<Signer>) -> Result<Response, Fault> {
-    let receipts = signer.0.receipts.as_ref().ok_or_else(no_receipts)?;
+    let live = signer.live();
+    let receipts = live.receipts.as_ref().ok_or_else(no_receipts)?;
     Ok(response::Json(receipts.key_set()).into_response())
 }
 

@@ -54,6 +54,9 @@ pub struct Entry {
     /// The place in the policy that decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
+    /// Which policy it was: the first half of its SHA-256, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
     /// Uploadcare's status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
@@ -93,6 +96,7 @@ pub(super) fn row(record: &Record, end: &ChainEnd) -> AuditRow {
         verdict,
         missing: record.missing.clone(),
         rule: record.rule.clone(),
+        policy: record.policy.as_deref().map(str::to_owned),
         status: record.status,
         millis: record.millis,
         text: record.text.clone(),

@@ -18,8 +18,10 @@ pub use text::{HookPrefix, Origin, Rate};
 
 use crate::decision::{Grants, Rule, Scope};
 use crate::key::KeyDigest;
+use crate::signing::hex;
 use crate::webhooks::HookTerms;
 use ipnet::IpNet;
+use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::fmt;
 use std::net::SocketAddr;
@@ -77,6 +79,10 @@ pub struct Policy {
     pub webhooks: Option<HookTerms>,
     /// What is good and still worth a second look.
     pub warnings: Vec<Warning>,
+    /// What tells this policy from others: the first half of its text's SHA-256, in hexadecimal; absent without a file.
+    pub digest: Option<Arc<str>>,
+    /// The files it points to and was made with.
+    pub files: Vec<PathBuf>,
 }
 
 /// Something in a policy that is good and still worth a second look.
@@ -204,7 +210,12 @@ impl Policy {
 
     fn read(text: &str, sources: &Sources<'_>, listen: Option<SocketAddr>) -> Result<Self, PolicyError> {
         let file: file::File = toml::from_str(text).map_err(|error| PolicyError::reading(text, &error))?;
-        Checker { text, sources, listen, warnings: RefCell::default() }.policy(&file)
+        Checker { text, sources, listen, warnings: RefCell::default(), files: RefCell::default() }.policy(&file)
+    }
+
+    /// Was it made from this text?
+    pub fn is_of(&self, text: &str) -> bool {
+        self.digest.as_deref() == Some(&digest(text))
     }
 
     /// A policy for embedding, without a file: closed but for what is added to it.
@@ -226,6 +237,8 @@ impl Policy {
             keeping: Keeping::default(),
             webhooks: None,
             warnings: Vec::new(),
+            digest: None,
+            files: Vec::new(),
         }
     }
 }
@@ -244,12 +257,17 @@ impl Default for CredentialTerms {
     }
 }
 
+fn digest(text: &str) -> String {
+    hex(&Sha256::digest(text)[..16])
+}
+
 struct Checker<'a> {
     text: &'a str,
     sources: &'a Sources<'a>,
     /// Where to listen, whatever the file says.
     listen: Option<SocketAddr>,
     warnings: RefCell<Vec<Warning>>,
+    files: RefCell<Vec<PathBuf>>,
 }
 
 impl Checker<'_> {
@@ -300,6 +318,8 @@ impl Checker<'_> {
         policy.webhooks = file.webhooks.as_ref().map(|webhooks| self.webhooks(webhooks)).transpose()?;
         policy.keeping = self.keeping(&file.state, &file.audit, &file.receipts)?;
         self.is_of_use(&policy, &file.server)?;
+        policy.digest = Some(digest(self.text).into());
+        policy.files = self.files.take();
         policy.warnings = self.warnings.take();
         policy.warnings.sort_by_key(|warning| warning.line);
         Ok(policy)
@@ -376,6 +396,7 @@ impl Checker<'_> {
 
     fn secret_file(&self, path: &str) -> Result<String, String> {
         let path: PathBuf = self.sources.directory.join(path);
+        self.files.borrow_mut().push(path.clone());
         let shown = path.display();
         let cannot = |error: std::io::Error| format!("the secret file {shown} cannot be read: {error}");
         #[cfg(unix)]

@@ -133,14 +133,15 @@ pub(crate) async fn receive(
     request: Request,
 ) -> Result<StatusCode, Fault> {
     let nothing = || Fault::new(ProblemKind::NotFound, "There is nothing at this address.");
-    let terms = signer.policy().webhooks.as_ref().ok_or_else(nothing)?;
+    let policy = signer.policy();
+    let terms = policy.webhooks.as_ref().ok_or_else(nothing)?;
     let own = Own::cached(signer.state(), signer.hook_cache()).await.map_err(|error| unkept(&error))?;
     if slug != own.slug {
         return Err(nothing());
     }
     let body = body::read(request, LIMIT).await?;
     let secrets: Vec<SecretKey> = own.live(now()).chain(terms.secrets.iter().cloned()).collect();
-    let read = read(&body, &headers, &secrets, &signer.policy().public_key).and_then(|read| {
+    let read = read(&body, &headers, &secrets, &policy.public_key).and_then(|read| {
         // What is no longer remembered cannot be told from a repeat. An upload that long ago is the sign of it.
         let kept = KEPT / 1000;
         let stale = read.event == "file.uploaded" && read.uploaded.is_some_and(|at| at < now() / 1000 - kept);

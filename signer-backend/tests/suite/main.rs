@@ -24,6 +24,7 @@ mod policy_file;
 mod postgres;
 mod process;
 mod refusing;
+mod reload;
 mod stage;
 mod state;
 mod threats;
