@@ -168,6 +168,12 @@ impl Need {
         Self { operation, area, level, redact, count: 1, destination: None }
     }
 
+    /// What the operation with this id needs, of Uploadcare's or of our own.
+    pub fn of_operation(id: &str) -> Option<Self> {
+        let row = updock_types::OPERATIONS.iter().find(|row| row.id.as_str() == id).map(Self::of);
+        row.or_else(|| crate::own::OWN.iter().find(|own| own.id == id).map(Self::own))
+    }
+
     /// The same, where the request makes it need another level.
     #[must_use]
     pub fn at(self, level: Level) -> Self {

@@ -52,6 +52,8 @@ pub struct Record {
     pub missing: Option<String>,
     /// The place in the policy that decided, like `agents.media.files = read`.
     pub rule: Option<String>,
+    /// What the shadow policy says, where it says otherwise: `allow` or `deny`.
+    pub shadow: Option<&'static str>,
     /// Which policy it was, by its digest.
     pub policy: Option<Arc<str>>,
     /// Uploadcare's status.
@@ -79,6 +81,7 @@ impl Record {
             shape: None,
             missing: None,
             rule: None,
+            shadow: None,
             policy: None,
             status: None,
             millis: None,

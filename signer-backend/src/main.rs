@@ -5,7 +5,6 @@ use clap::{Parser, Subcommand};
 use std::future::Future;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -19,13 +18,13 @@ use updock_signer::doctor::Doctor;
 use updock_signer::init::Init;
 use updock_signer::key::AgentKey;
 use updock_signer::log::LineLog;
-use updock_signer::policy::{Keeping, Origin, Policy};
+use updock_signer::policy::cli::{PolicyCommand, summary};
+use updock_signer::policy::{self, Keeping, Policy};
 use updock_signer::reload::Reload;
 use updock_signer::signing::Signing;
 use updock_signer::state::{self, State};
 use updock_signer::webhooks::{self, cli::Webhooks};
 use updock_signer::{Limits, Signer, private, receipt, serve};
-use updock_types::{Area, Level};
 
 /// Holds your Uploadcare secret key and lets others do only what you wrote down.
 #[derive(Parser)]
@@ -55,6 +54,14 @@ enum Command {
         /// The policy file.
         #[command(flatten)]
         file: PolicyFile,
+    },
+    /// Asks the policy: is it good, who may do what, and what would another one change.
+    Policy {
+        /// The policy file.
+        #[command(flatten)]
+        file: PolicyFile,
+        #[command(subcommand)]
+        command: PolicyCommand,
     },
     /// The audit log: who did what, and why it was allowed or refused.
     Audit {
@@ -125,7 +132,8 @@ fn main() -> ExitCode {
             }
         }
         Command::Serve { file, listen } => start(&file, listen),
-        Command::Check { file } => file.load(None).and_then(|policy| print(&summary(file.path(), &policy))),
+        Command::Check { file } => file.load(None).and_then(|policy| print(&(summary(file.path(), &policy) + "\n"))),
+        Command::Policy { file, command } => ask_policy(&file, &command),
         Command::Keys { command: Keys::New { agent } } => print(&new_key(&agent)),
         Command::Audit { file, command } => audit(&file, &command),
         Command::Webhooks { file, command } => hooks(&file, &command),
@@ -245,6 +253,11 @@ fn audit(file: &PolicyFile, command: &Audit) -> Result<(), String> {
     if whole { Ok(()) } else { Err("the audit log is not whole".to_owned()) }
 }
 
+fn ask_policy(file: &PolicyFile, command: &PolicyCommand) -> Result<(), String> {
+    let yes = runtime()?.block_on(policy::cli::run(command, file, &mut io::stdout()))?;
+    if yes { Ok(()) } else { Err("the policy says no".to_owned()) }
+}
+
 fn verify_receipt(file: &PolicyFile, text: &str, json: bool) -> Result<(), String> {
     let policy = file.load(None)?;
     let receipt = runtime()?.block_on(async {
@@ -297,26 +310,6 @@ fn asked_to_end() -> io::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
-}
-
-fn summary(config: &Path, policy: &Policy) -> String {
-    let mut lines =
-        vec![format!("{} is good. Project {}, REST API at {}", config.display(), policy.public_key, policy.rest)];
-    if let Some(visitors) = &policy.visitors {
-        let origins: Vec<&str> = visitors.origins.iter().map(Origin::as_str).collect();
-        lines.push(format!("Visitors from {} may upload.", origins.join(", ")));
-    }
-    for agent in &policy.agents {
-        let grants: Vec<String> = Area::ALL
-            .iter()
-            .filter(|area| agent.grants.level(**area) > Level::Off)
-            .map(|area| format!("{area}: {}", agent.grants.level(*area)))
-            .collect();
-        let grants = if grants.is_empty() { "nothing".to_owned() } else { grants.join(", ") };
-        lines.push(format!("Agent {} ({}) is granted {grants}.", agent.name, agent.id));
-    }
-    lines.extend(policy.warnings.iter().map(|warning| format!("Look again at {warning}.")));
-    lines.join("\n") + "\n"
 }
 
 fn new_key(agent: &str) -> String {

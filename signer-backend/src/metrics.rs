@@ -55,6 +55,7 @@ pub struct Metrics {
     unrecorded: AtomicU64,
     webhooks: Mutex<BTreeMap<&'static str, u64>>,
     policies: Mutex<BTreeMap<&'static str, u64>>,
+    shadows: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
     /// The whole request, Uploadcare's time included.
     pub requests: Times,
     /// Uploadcare's part of it.
@@ -81,6 +82,11 @@ impl Metrics {
     /// A webhook: `new`, `seen`, `late` or `refused`.
     pub fn webhook(&self, what: &'static str) {
         add(&self.webhooks, what);
+    }
+
+    /// The shadow policy says otherwise than the one that holds.
+    pub fn shadow_differs(&self, operation: &'static str, verdict: &'static str) {
+        add(&self.shadows, (operation, verdict));
     }
 
     /// The policy file was read again: `taken` or `refused`.
@@ -116,6 +122,13 @@ impl Metrics {
         let _ = writeln!(text, "# TYPE updock_policy_reads_total counter");
         for (what, count) in &*self.policies.lock().unwrap_or_else(PoisonError::into_inner) {
             let _ = writeln!(text, "updock_policy_reads_total{{outcome=\"{what}\"}} {count}");
+        }
+        let _ =
+            writeln!(text, "# HELP updock_shadow_differences_total Decisions that the shadow policy takes otherwise.");
+        let _ = writeln!(text, "# TYPE updock_shadow_differences_total counter");
+        for ((operation, verdict), count) in &*self.shadows.lock().unwrap_or_else(PoisonError::into_inner) {
+            let labels = format!("operation=\"{operation}\",verdict=\"{verdict}\"");
+            let _ = writeln!(text, "updock_shadow_differences_total{{{labels}}} {count}");
         }
         let _ = writeln!(
             text,

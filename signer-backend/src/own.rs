@@ -81,8 +81,19 @@ pub const AUDIT_READ: Own = Own {
     words: "read the audit log",
 };
 
+/// To ask why the policy allows or refuses something: about oneself; about others it needs full access.
+pub const POLICY_EXPLAIN: Own = Own {
+    id: "policy.explain",
+    method: Method::Get,
+    path: paths::POLICY_EXPLAIN,
+    area: Area::Admin,
+    level: Level::Read,
+    words: "ask the policy",
+};
+
 /// Every one.
-pub const OWN: &[Own] = &[UPLOAD_POLICY, UPLOAD_CREDENTIAL, UPLOAD_CONFIRM, RECEIPT_VERIFY, EVENT_TOKEN, AUDIT_READ];
+pub const OWN: &[Own] =
+    &[UPLOAD_POLICY, UPLOAD_CREDENTIAL, UPLOAD_CONFIRM, RECEIPT_VERIFY, EVENT_TOKEN, AUDIT_READ, POLICY_EXPLAIN];
 
 /// Is this the id of an operation, of Uploadcare's or of our own? Its one spelling.
 pub fn operation_id(text: &str) -> Option<&'static str> {

@@ -7,7 +7,7 @@ use crate::audit::OnFailure;
 use crate::body::{Json, OptionalJson};
 use crate::caller::Caller;
 use crate::confirm::{Unconfirmed, confirm_each};
-use crate::decision::{Allowed, Decision, Need};
+use crate::decision::{Allowed, Decision, Need, Verdict};
 use crate::key::masked;
 use crate::live::{Holder, Live, Unchangeable};
 use crate::log::{DecisionLog, Phase, Record};
@@ -179,6 +179,7 @@ impl Signer {
             .route("/readyz", get(ready))
             .route(&format!("{}{{slug}}", hooks::PATH), post(hooks::receive::receive))
             .route(paths::AUDIT, get(audit::http::audit))
+            .route(paths::POLICY_EXPLAIN, get(crate::policy::http::explain))
             .route(paths::RECEIPTS_VERIFY, post(verify_receipt))
             .route(paths::RECEIPT_KEYS, get(receipt_keys))
             // Official SDKs put their paths at the root of whatever base address they are given.
@@ -401,6 +402,9 @@ impl Signer {
     ) -> Result<Allowed<T>, Fault> {
         let (decision, allowed) = visit.caller.may(need, what);
         let refused = allowed.is_none();
+        if let Some(verdict) = visit.shadow(&decision) {
+            self.0.metrics.shadow_differs(decision.need.operation, verdict);
+        }
         self.0.metrics.decided(visit.caller.id(), asked.operation, !refused);
         if !refused && let Err(fault) = limits::within(&*self.0.state, &visit.caller, &decision.need).await {
             let text = sentence::wish_refused(&visit.caller, asked.words, fault.detail());
@@ -447,8 +451,8 @@ pub(crate) struct Asked<'a> {
 /// A caller and its request.
 pub(crate) struct Visit {
     caller: Caller,
-    /// Under which policy: its digest.
-    policy: Option<Arc<str>>,
+    /// Under which policy.
+    policy: Arc<Policy>,
     peer: Option<IpAddr>,
     request_id: String,
 }
@@ -458,8 +462,16 @@ impl Visit {
         &self.caller
     }
 
+    /// What the shadow policy says, where it says otherwise.
+    fn shadow(&self, decision: &Decision) -> Option<&'static str> {
+        let shadow = self.policy.shadow.as_ref()?;
+        let other = shadow.decision(self.caller.id(), decision.need.clone());
+        let verdict = other.map_or(Verdict::Deny, |other| other.verdict);
+        (verdict != decision.verdict).then(|| verdict.as_str())
+    }
+
     fn record(&self, phase: Phase, operation: &'static str, decision: Option<&Decision>, text: String) -> Record {
-        let allowed = decision.map(|decision| decision.verdict == crate::decision::Verdict::Allow);
+        let allowed = decision.map(|decision| decision.verdict == Verdict::Allow);
         Record {
             peer: self.peer,
             caller: Some(self.caller.id().to_owned()),
@@ -469,7 +481,11 @@ impl Visit {
             area: decision.map(|decision| decision.need.area.as_str()),
             level: decision.map(|decision| decision.need.level.as_str()),
             missing: decision.filter(|_| allowed == Some(false)).map(Decision::missing),
-            policy: self.policy.clone(),
+            policy: self.policy.digest.clone(),
+            shadow: decision.and_then(|decision| self.shadow(decision)),
+            shape: decision
+                .filter(|decision| decision.need.count > 1)
+                .map(|decision| format!("files: {}", decision.need.count)),
             rule: decision.and_then(|decision| decision.rule.as_ref()).map(|rule| rule.text.to_string()),
             ..record(phase, Some(self.request_id.clone()), text)
         }
@@ -514,7 +530,7 @@ impl FromRequestParts<Signer> for Visit {
             }
         };
         match caller {
-            Ok(caller) => Ok(Self { caller, policy: policy.digest.clone(), peer, request_id }),
+            Ok(caller) => Ok(Self { caller, policy: Arc::clone(policy), peer, request_id }),
             Err(fault) => {
                 let origin = parts.headers.get(header::ORIGIN).map(|value| String::from_utf8_lossy(value.as_bytes()));
                 let who = sentence::stranger(peer, origin.as_deref());

@@ -22,6 +22,8 @@ pub mod paths {
     pub const EVENTS: &str = "/v1/events";
     /// Who did what, and why it was allowed or refused.
     pub const AUDIT: &str = "/v1/audit";
+    /// Whether the policy allows something, and why.
+    pub const POLICY_EXPLAIN: &str = "/v1/policy/explain";
     /// Below it lies the REST API, same paths and bodies.
     pub const UPLOADCARE: &str = "/v1/uploadcare";
 }

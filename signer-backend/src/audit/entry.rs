@@ -54,6 +54,9 @@ pub struct Entry {
     /// The place in the policy that decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
+    /// What the shadow policy says, where it says otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<String>,
     /// Which policy it was: the first half of its SHA-256, in hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
@@ -96,6 +99,7 @@ pub(super) fn row(record: &Record, end: &ChainEnd) -> AuditRow {
         verdict,
         missing: record.missing.clone(),
         rule: record.rule.clone(),
+        shadow: record.shadow.map(str::to_owned),
         policy: record.policy.as_deref().map(str::to_owned),
         status: record.status,
         millis: record.millis,

@@ -30,6 +30,14 @@ use tokio::time::{Instant, timeout_at};
 const QUEUE: usize = 4096;
 const BATCH: usize = 1024;
 
+/// All records since `from` (Unix microseconds), newest first.
+pub(crate) fn recorded(
+    state: Arc<dyn State>,
+    from: i64,
+) -> impl futures_util::Stream<Item = Result<AuditRow, StateError>> + Send {
+    http::export(state, crate::state::AuditQuery { from: Some(from), ..Default::default() })
+}
+
 /// The name of the signing key in the state.
 pub const KEY: &str = "audit";
 

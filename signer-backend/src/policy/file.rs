@@ -37,6 +37,14 @@ pub(super) struct File {
     #[serde(default)]
     pub receipts: keeping::Receipts,
     pub webhooks: Option<hooks::Webhooks>,
+    pub shadow: Option<Shadow>,
+}
+
+/// A policy that is asked beside this one.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Shadow {
+    pub file: Spanned<String>,
 }
 
 #[derive(Default, Deserialize)]

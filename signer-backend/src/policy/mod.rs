@@ -5,15 +5,23 @@
 //! exact; no key of an agent is known in clear.
 
 mod agents;
+mod cases;
+pub mod cli;
 mod error;
+mod explain;
 mod file;
 mod hooks;
+pub(crate) mod http;
 mod keeping;
+pub mod schema;
+mod simulate;
 mod text;
 
 pub use error::PolicyError;
+pub use explain::{Explanation, Question};
 pub use file::Violations;
 pub use keeping::{Keeping, Place, ReceiptTerms};
+pub use simulate::{Change, Simulation};
 pub use text::{HookPrefix, Origin, Rate};
 
 use crate::decision::{Grants, Rule, Scope};
@@ -79,6 +87,8 @@ pub struct Policy {
     pub webhooks: Option<HookTerms>,
     /// What is good and still worth a second look.
     pub warnings: Vec<Warning>,
+    /// A policy that is asked beside this one, and never enforced.
+    pub shadow: Option<Arc<Policy>>,
     /// What tells this policy from others: the first half of its text's SHA-256, in hexadecimal; absent without a file.
     pub digest: Option<Arc<str>>,
     /// The files it points to and was made with.
@@ -237,6 +247,7 @@ impl Policy {
             keeping: Keeping::default(),
             webhooks: None,
             warnings: Vec::new(),
+            shadow: None,
             digest: None,
             files: Vec::new(),
         }
@@ -318,11 +329,40 @@ impl Checker<'_> {
         policy.webhooks = file.webhooks.as_ref().map(|webhooks| self.webhooks(webhooks)).transpose()?;
         policy.keeping = self.keeping(&file.state, &file.audit, &file.receipts)?;
         self.is_of_use(&policy, &file.server)?;
+        policy.shadow = file.shadow.as_ref().and_then(|shadow| self.shadow(shadow)).map(Arc::new);
         policy.digest = Some(digest(self.text).into());
         policy.files = self.files.take();
         policy.warnings = self.warnings.take();
         policy.warnings.sort_by_key(|warning| warning.line);
         Ok(policy)
+    }
+
+    /// The policy to ask beside this one. One that is not good keeps nothing from starting: it is pointed out.
+    fn shadow(&self, shadow: &file::Shadow) -> Option<Policy> {
+        let path = self.sources.directory.join(shadow.file.get_ref());
+        self.files.borrow_mut().push(path.clone());
+        let read = std::fs::read_to_string(&path).map_err(|error| format!("it cannot be read: {error}"));
+        let read = read.and_then(|text| {
+            let file: file::File =
+                toml::from_str(&text).map_err(|error| PolicyError::reading(&text, &error).to_string())?;
+            // A shadow has no shadow.
+            let file = file::File { shadow: None, ..file };
+            let checker = Checker {
+                text: &text,
+                sources: self.sources,
+                listen: self.listen,
+                warnings: RefCell::default(),
+                files: RefCell::default(),
+            };
+            checker.policy(&file).map_err(|error| error.to_string())
+        });
+        match read {
+            Ok(policy) => Some(policy),
+            Err(why) => {
+                self.warn(&shadow.file.span(), format!("the shadow policy is not good and is not asked: {why}"));
+                None
+            }
+        }
     }
 
     fn server(&self, server: &file::Server, policy: &mut Policy) -> Result<(), PolicyError> {

@@ -38,18 +38,28 @@ fn reference(grants: &[(&str, &str)], operation: &str, area: &str, body: &str) -
     let held = grants.iter().find(|(granted, _)| *granted == area).map_or("off", |(_, level)| *level);
     let name = operation.split_once('.').unwrap().1;
     let asks = |words: &[&str]| words.contains(&name);
-    let needed =
-        if asks(&["list", "search", "info", "tags", "get", "policy", "document_info", "verify", "token", "read"])
-            || name.ends_with("status")
-        {
-            "read"
-        } else if area == "webhooks" && name == "update" && body.contains("is_active") && !body.contains(',') {
-            "write"
-        } else if area == "webhooks" || asks(&["remote_copy"]) || (name.contains("delete") && area != "metadata") {
-            "full"
-        } else {
-            "write"
-        };
+    let needed = if asks(&[
+        "list",
+        "search",
+        "info",
+        "tags",
+        "get",
+        "policy",
+        "document_info",
+        "verify",
+        "token",
+        "read",
+        "explain",
+    ]) || name.ends_with("status")
+    {
+        "read"
+    } else if area == "webhooks" && name == "update" && body.contains("is_active") && !body.contains(',') {
+        "write"
+    } else if area == "webhooks" || asks(&["remote_copy"]) || (name.contains("delete") && area != "metadata") {
+        "full"
+    } else {
+        "write"
+    };
     match (held, needed) {
         ("full", _) | ("write", "read" | "write") | ("read", "read") => true,
         ("off" | "read" | "write", _) => false,
