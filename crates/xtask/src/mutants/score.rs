@@ -8,11 +8,13 @@ use serde::Deserialize;
 use crate::error::{Doing, Error, Result};
 use crate::workspace::Workspace;
 
+use super::Subject;
+
 /// A mutant that no test can tell from the original, or that no test should.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Equivalent {
-    /// Below `crates/engine/src`.
+    /// Below the crate's `src`.
     file: String,
     /// As cargo-mutants names it.
     mutant: String,
@@ -33,7 +35,7 @@ pub(super) struct Score {
 }
 
 impl Score {
-    pub(super) fn read(workspace: &Workspace, folder: &Path) -> Result<Self> {
+    pub(super) fn read(workspace: &Workspace, subject: Subject, folder: &Path) -> Result<Self> {
         let mutants = folder.join("mutants.json");
         let text = fs::read_to_string(&mutants).doing_at("read", &mutants)?;
         let all: Vec<serde_json::Value> =
@@ -42,18 +44,24 @@ impl Score {
             let text = fs::read_to_string(folder.join(name)).unwrap_or_default();
             text.lines().map(str::to_owned).collect()
         };
-        let list = workspace.root().join("crates/engine/tests/mutants.toml");
+        let list = workspace.root().join(subject.folder()).join("tests/mutants.toml");
         let text = fs::read_to_string(&list).doing_at("read", &list)?;
         let listed = parse(&text).map_err(|error| Error::Check(format!("{}: {error}", list.display())))?;
+        // What the pass before this one was done with; it counts those that did not compile among them.
+        let done = lines("previously_caught.txt");
+        let earlier =
+            fs::read_to_string(folder.with_file_name("mutants.out.old").join("unviable.txt")).unwrap_or_default();
+        let unviable = earlier.lines().filter(|line| done.iter().any(|done| done == line)).count();
+        let before = done.len() - unviable;
         let mut score = Self {
-            all: all.len(),
-            caught: lines("caught.txt").len(),
-            unviable: lines("unviable.txt").len(),
+            all: all.len() + done.len(),
+            caught: lines("caught.txt").len() + before,
+            unviable: lines("unviable.txt").len() + unviable,
             timeouts: lines("timeout.txt").len(),
             ..Self::default()
         };
         for missed in lines("missed.txt") {
-            match listed.iter().find(|equivalent| equivalent.is(&missed)) {
+            match listed.iter().find(|equivalent| equivalent.is(subject, &missed)) {
                 Some(equivalent) => score.equivalent.push(equivalent.clone()),
                 None => score.missed.push(missed),
             }
@@ -96,8 +104,9 @@ impl std::fmt::Display for Score {
 
 impl Equivalent {
     /// `crates/engine/src/parts.rs:33:9: replace ...`
-    fn is(&self, line: &str) -> bool {
-        let Some(rest) = line.strip_prefix("crates/engine/src/").and_then(|rest| rest.strip_prefix(&self.file)) else {
+    fn is(&self, subject: Subject, line: &str) -> bool {
+        let folder = format!("{}/src/", subject.folder());
+        let Some(rest) = line.strip_prefix(&folder).and_then(|rest| rest.strip_prefix(&self.file)) else {
             return false;
         };
         let mut pieces = rest.splitn(4, ':');
@@ -142,7 +151,7 @@ mod tests {
             ("crates/engine/src/parts.rs:7:1: replace < with == in Parts::take", false),
             ("crates/engine/src/engine/parts.rs:7:1: replace < with <= in Parts::take", false),
         ] {
-            assert_eq!(listed[0].is(line), is, "{line}");
+            assert_eq!(listed[0].is(Subject::Engine, line), is, "{line}");
         }
     }
 }
