@@ -27,8 +27,12 @@ use updock_signer::{Limits, Signer, serve};
 use updock_types::FileUuid;
 
 const CONNECTIONS: usize = 32;
-const ROUNDS: usize = 3;
+/// Many short rounds, each of which asks all in turn: whatever disturbs the machine disturbs both sides of a ratio.
+const ROUNDS: usize = 12;
+const ROUND: Duration = Duration::from_millis(700);
+const ALONE: Duration = Duration::from_millis(400);
 const TIME: Duration = Duration::from_secs(3);
+const STARTS: usize = 5;
 const HOOK_SECRET: &str = "hook-secret-for-benches";
 const TARGET: &str = "/v1/uploadcare/project/";
 
@@ -69,7 +73,7 @@ impl Table {
                 self.missed += usize::from(!holds);
                 (
                     if holds { "ok    " } else { "MISSED" },
-                    format!("at {} {limit}", if least { "least" } else { "most" }),
+                    format!("at {} {limit} ({:.2} of it)", if least { "least" } else { "most" }, value / limit),
                 )
             }
         };
@@ -103,10 +107,28 @@ impl Process {
         Self::start(command, "http://")
     }
 
+    /// Its decisions go into a file: a pipe would measure how fast this process reads it.
     fn signer(policy: &Path) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_updock-signer"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--config"]).arg(policy).env("UPDOCK_LOG", "warn");
-        Self::start(command, "updock-signer is listening on http://")
+        const SAID: &str = "updock-signer is listening on http://";
+        let said = policy.with_file_name("said.txt");
+        let start = Instant::now();
+        let child = Command::new(env!("CARGO_BIN_EXE_updock-signer"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--config"])
+            .arg(policy)
+            .env("UPDOCK_LOG", "warn")
+            .stdout(fs::File::create(&said).unwrap())
+            .spawn()
+            .unwrap();
+        let mut signer = Self { child, address: String::new(), started: Duration::ZERO };
+        while signer.address.is_empty() {
+            let text = fs::read_to_string(&said).unwrap();
+            if let Some((first, _)) = text.split_once('\n') {
+                first.strip_prefix(SAID).unwrap_or_else(|| panic!("{first}")).clone_into(&mut signer.address);
+                signer.started = start.elapsed();
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        signer
     }
 
     fn resident_mib(&self) -> f64 {
@@ -118,6 +140,14 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        // Asked first: nginx takes its workers along only then.
+        let asked = Command::new("kill").arg(self.child.id().to_string()).status();
+        for _ in 0..500 {
+            if asked.is_err() || !matches!(self.child.try_wait(), Ok(None)) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -257,6 +287,8 @@ fn median(values: &mut [f64]) -> f64 {
 
 async fn measure(directory: &Path) -> bool {
     let mut table = Table::default();
+    let load_before = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load_before = load_before.split(' ').next().unwrap_or_default().to_owned();
     let upstream = Process::again(&["--upstream"]);
     let key = AgentKey::generate();
     for (name, text) in [("secret", "demosecretkey"), ("hook", HOOK_SECRET)] {
@@ -277,56 +309,98 @@ async fn measure(directory: &Path) -> bool {
     let nginx = nginx(directory, &upstream.address);
     let signer = Process::signer(&policy);
 
-    // The same in turns, so that a disturbed second disturbs all.
-    let (mut direct, mut through_nginx, mut bare, mut audited) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (plain, asked) = (get("/project/", "x"), get(TARGET, key.expose()));
+    let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
-        for (process, request, rates) in [
-            (Some(&upstream), &plain, &mut direct),
-            (nginx.as_ref(), &plain, &mut through_nginx),
-            (Some(&unaudited), &asked, &mut bare),
-            (Some(&signer), &asked, &mut audited),
-        ] {
-            let Some(process) = process else { continue };
-            let request = request.clone();
-            rates.push(load(&process.address, CONNECTIONS, TIME, move || request.clone()).await.0);
-        }
+        rounds.push(Round {
+            direct: rate(&upstream, &plain).await,
+            nginx: match &nginx {
+                Some(nginx) => Some(rate(nginx, &plain).await),
+                None => None,
+            },
+            bare: rate(&unaudited, &asked).await,
+            audited: rate(&signer, &asked).await,
+        });
     }
     println!(
-        "\n{CONNECTIONS} connections, client and upstream on the same {} cores\n",
-        std::thread::available_parallelism().unwrap()
+        "\n{CONNECTIONS} connections, client and upstream on the same {} cores, load before {}: medians of {ROUNDS} rounds\n",
+        std::thread::available_parallelism().unwrap(),
+        load_before.trim(),
     );
-    let direct = median(&mut direct);
-    table.row("the upstream asked directly", direct, "/s", None);
-    let (bare, audited) = (median(&mut bare), median(&mut audited));
-    if through_nginx.is_empty() {
-        println!("        nginx is not here: no ratio against it");
+    let of = |value: &dyn Fn(&Round) -> f64| median(&mut rounds.iter().map(value).collect::<Vec<_>>());
+    table.row("the upstream asked directly", of(&|round| round.direct), "/s", None);
+    if nginx.is_some() {
+        let nginx = |round: &Round| round.nginx.unwrap_or(f64::NAN);
+        table.row("through nginx", of(&nginx), "/s", None);
+        table.row("reads without audit, of nginx", of(&|round| round.bare / nginx(round)), "x", Some((true, 0.6)));
     } else {
-        let rate = median(&mut through_nginx);
-        table.row("through nginx", rate, "/s", None);
-        table.row("reads without audit, of nginx", bare / rate, "x", Some((true, 0.6)));
+        println!("        nginx is not here: no ratio against it");
     }
-    table.row("reads without audit", bare, "/s", None);
-    table.row("reads without audit, of direct", bare / direct, "x", Some((true, 0.25)));
-    table.row("reads with durable audit", audited, "/s", None);
-    table.row("reads with durable audit, of direct", audited / direct, "x", Some((true, 0.12)));
+    table.row("reads without audit", of(&|round| round.bare), "/s", None);
+    table.row("reads without audit, of direct", of(&|round| round.bare / round.direct), "x", Some((true, 0.25)));
+    table.row("reads with durable audit", of(&|round| round.audited), "/s", None);
+    table.row(
+        "reads with durable audit, of direct",
+        of(&|round| round.audited / round.direct),
+        "x",
+        Some((true, 0.12)),
+    );
 
     // One connection: nobody waits for anybody, so the difference is the signer's own time.
-    let alone =
-        |address: String, request: String| async move { load(&address, 1, TIME, move || request.clone()).await.1 };
-    let direct = alone(upstream.address.clone(), plain.clone()).await;
-    let bare = alone(unaudited.address.clone(), asked.clone()).await;
-    let audited = alone(signer.address.clone(), asked.clone()).await;
-    let own = |times: &[u64], part: f64| quantile(times, part) - quantile(&direct, part);
-    table.row("own time without audit, p50", own(&bare, 0.5), "ms", Some((false, 0.3)));
-    table.row("own time without audit, p99", own(&bare, 0.99), "ms", Some((false, 2.0)));
-    table.row("what audit adds, p50", quantile(&audited, 0.5) - quantile(&bare, 0.5), "ms", Some((false, 1.0)));
+    let (mut p50, mut p99, mut audit) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let direct = alone(&upstream, &plain).await;
+        let bare = alone(&unaudited, &asked).await;
+        let audited = alone(&signer, &asked).await;
+        p50.push(quantile(&bare, 0.5) - quantile(&direct, 0.5));
+        p99.push(quantile(&bare, 0.99) - quantile(&direct, 0.99));
+        audit.push(quantile(&audited, 0.5) - quantile(&bare, 0.5));
+    }
+    table.row("own time without audit, p50", median(&mut p50), "ms", Some((false, 0.3)));
+    table.row("own time without audit, p99", median(&mut p99), "ms", Some((false, 2.0)));
+    table.row("one fsync of this disk, p50", fsync(directory), "ms", None);
+    table.row("what audit adds, p50", median(&mut audit), "ms", Some((false, 1.0)));
 
     webhooks(&mut table, directory, &signer).await;
     credentials(&mut table, &policy, &key).await;
     crowd(&mut table, &signer, &asked).await;
-    table.row("start", signer.started.as_secs_f64() * 1000.0, "ms", Some((false, 200.0)));
+    drop(signer);
+    let mut starts: Vec<f64> = (0..STARTS).map(|_| Process::signer(&policy).started.as_secs_f64() * 1000.0).collect();
+    table.row("start", median(&mut starts), "ms", Some((false, 200.0)));
     table.missed == 0
+}
+
+/// What no durable log can go below, right now: a page at the end of a file, and until it is on the disk.
+fn fsync(directory: &Path) -> f64 {
+    use std::io::Write;
+    let mut file = fs::File::create(directory.join("fsync")).unwrap();
+    let mut times: Vec<f64> = (0..200)
+        .map(|_| {
+            let start = Instant::now();
+            file.write_all(&[0; 4096]).unwrap();
+            file.sync_data().unwrap();
+            start.elapsed().as_secs_f64() * 1000.0
+        })
+        .collect();
+    median(&mut times)
+}
+
+/// One after another, at nearly the same time.
+struct Round {
+    direct: f64,
+    nginx: Option<f64>,
+    bare: f64,
+    audited: f64,
+}
+
+async fn rate(process: &Process, request: &str) -> f64 {
+    let request = request.to_owned();
+    load(&process.address, CONNECTIONS, ROUND, move || request.clone()).await.0
+}
+
+async fn alone(process: &Process, request: &str) -> Vec<u64> {
+    let request = request.to_owned();
+    load(&process.address, 1, ALONE, move || request.clone()).await.1
 }
 
 /// Each delivery another: verified, looked up, committed.

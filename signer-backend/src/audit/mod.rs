@@ -29,6 +29,8 @@ use tokio::time::{Instant, timeout_at};
 /// Most records that may wait to be written, and most that are written at once.
 const QUEUE: usize = 4096;
 const BATCH: usize = 1024;
+/// How long an outcome may wait to be written with what somebody waits for.
+const COMPANY: Duration = Duration::from_millis(20);
 
 /// All records since `from` (Unix microseconds), newest first.
 pub(crate) fn recorded(
@@ -132,7 +134,8 @@ impl DecisionLog for AuditLog {
             self.waiting.send(Waiting::Record(Box::new(record), Some(written))).await.map_err(|_| LogError)?;
             done.await.map_err(|_| LogError)?;
             match line {
-                Some((lines, record)) => lines.record(record).await,
+                // It is safe already; whoever reads along may be slow.
+                Some((lines, record)) => lines.note(record).await,
                 None => Ok(()),
             }
         })
@@ -155,6 +158,11 @@ impl DecisionLog for AuditLog {
 }
 
 impl Waiting {
+    /// Does anything go on only when this is written?
+    fn is_awaited(&self) -> bool {
+        !matches!(self, Self::Record(_, None))
+    }
+
     fn end(self) -> Option<oneshot::Sender<()>> {
         match self {
             Self::End(end) => Some(end),
@@ -184,6 +192,7 @@ impl Writer {
             match timeout_at(self.sign_by.unwrap_or(far), records.recv_many(&mut batch, BATCH)).await {
                 Ok(0) => break,
                 Ok(_) => {
+                    wait_for_company(&mut batch, &mut records).await;
                     if let Err(error) = self.write(&mut batch).await {
                         // Whoever waits is told by the drop of its sender.
                         tracing::error!(%error, "the audit log cannot be written");
@@ -252,6 +261,18 @@ impl Writer {
         if let Some(lines) = &self.lines {
             let spoken = SpokenMark { key: self.key.id().to_owned(), mark };
             let _ = lines.note(Record::event(spoken.to_string())).await;
+        }
+    }
+}
+
+/// Outcomes alone are not worth an `fsync` of their own, for which the next decision would have to wait: they go with it
+/// if it comes soon.
+async fn wait_for_company(batch: &mut Vec<Waiting>, records: &mut mpsc::Receiver<Waiting>) {
+    let until = Instant::now() + COMPANY;
+    while batch.len() < BATCH && !batch.iter().any(Waiting::is_awaited) {
+        match timeout_at(until, records.recv_many(batch, BATCH - batch.len())).await {
+            Ok(some) if some > 0 => {}
+            Ok(_) | Err(_) => return,
         }
     }
 }
