@@ -121,8 +121,10 @@ fn links() -> impl Strategy<Value = Link> {
 }
 
 fn world(signed: bool, link: Link) -> World {
-    // A link with an odd delay belongs to a page that wants a group.
+    // A link with an odd delay belongs to a page that wants a group. How small the budget is hangs on the delay too: with
+    // a large one there is seldom a request too many.
     let wants = |config: &mut Config| {
+        config.budget = 1 + u8::try_from(link.latency.0 / 2 % 8).unwrap_or_default();
         if link.latency.0 % 2 == 1 {
             config.when_done = WhenDone::Group;
         }

@@ -126,6 +126,8 @@ fn simulate(workspace: &Workspace, tree: &Path) -> Result<(bool, String)> {
         .args(["test", "--package", "updock-engine", "--test", "engine", "--", "promise_"])
         .dir(tree)
         .env("CARGO_TARGET_DIR", workspace.scratch("promises").join("target"))
+        // Thousands of schedules take longer than the compiler does.
+        .env("CARGO_PROFILE_DEV_OPT_LEVEL", "2")
         .env("UPDOCK_SCHEDULES", SCHEDULES)
         .env("PROPTEST_MAX_SHRINK_ITERS", "0")
         .heard()
