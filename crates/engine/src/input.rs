@@ -13,7 +13,9 @@ pub enum Input {
     /// files are; nobody asks the driver for their bytes. With the feature `full`.
     #[cfg(feature = "full")]
     UrlsAdded(Vec<NewUrl>),
-    /// A person chose another file for a row: it takes the row's place in the list, with the next key.
+    /// A person chose another file for a row: it takes the row's place in the list, with the next key. With the feature
+    /// `full`.
+    #[cfg(feature = "full")]
     Replaced {
         /// The row, which leaves.
         row: FileKey,
@@ -65,7 +67,8 @@ pub enum Input {
     NotOpened(FileKey),
     /// Nothing more can be written about this upload; it goes on without.
     JournalFailed(FileUuid),
-    /// A person gave a file another place in the list.
+    /// A person gave a file another place in the list. With the feature `full`.
+    #[cfg(feature = "full")]
     Moved {
         /// Which.
         file: FileKey,

@@ -62,6 +62,7 @@ impl Engine {
     }
 
     /// A row leaves, and a new file takes its place.
+    #[cfg_attr(not(feature = "full"), expect(dead_code, reason = "nobody replaces a row"))]
     pub(super) fn replace(&mut self, now: Millis, old: FileKey, new: NewFile) {
         let place = self.order.iter().position(|key| *key == old);
         self.command(now, Command::Remove(Which::One(old)));

@@ -159,6 +159,7 @@ impl Engine {
             Input::FilesAdded(files) => self.add(now, files),
             #[cfg(feature = "full")]
             Input::UrlsAdded(urls) => self.add_urls(urls),
+            #[cfg(feature = "full")]
             Input::Replaced { row, file } => self.replace(now, row, file),
             Input::Command(command) => self.command(now, command),
             Input::Progressed { request, sent } => self.progressed(now, request, sent),
@@ -171,6 +172,7 @@ impl Engine {
             Input::Chosen { row, file } => self.chosen(now, row, &file),
             Input::NotOpened(row) => self.not_opened(row),
             Input::JournalFailed(upload) => self.journal_failed(upload),
+            #[cfg(feature = "full")]
             Input::Moved { file, before } => self.move_to(file, before),
             Input::Tick => {}
         }
