@@ -29,6 +29,9 @@ const LARGE: u64 = 1024 * 1024;
 const LOST: u64 = 50;
 /// Aim for at most so many parts: each costs a URL in the start answer and a request.
 const MOST_PARTS: u64 = 256;
+/// Better for so few, as long as parts stay below this size: each takes a page some two milliseconds, and what is in
+/// flight when something fails is sent again.
+const FEW_PARTS: (u64, u64) = (96, 16 * 1024 * 1024);
 /// A part should take this many times the wait for its answer.
 const BUSY: u64 = 8;
 
@@ -164,7 +167,8 @@ impl Pace {
         let of_one = self.rate / self.window.max(1) as u64;
         let busy = (of_one * BUSY).saturating_mul(self.delay) / 1000;
         let most = size / (2 * parallel);
-        let part = busy.min(most).max(size.div_ceil(MOST_PARTS)).max(limits::PART_MIN_SIZE);
+        let few = size.div_ceil(FEW_PARTS.0).min(FEW_PARTS.1).max(size.div_ceil(MOST_PARTS));
+        let part = busy.min(most).max(few).max(limits::PART_MIN_SIZE);
         if size.div_ceil(part) <= parallel {
             return part.min(limits::PART_MAX_SIZE);
         }
@@ -326,8 +330,9 @@ mod tests {
             (30 * MIB, 6, 5 * MIB),
             (64 * MIB, 6, 5_592_406),
             (150 * MIB, 6, 5 * MIB),
-            (1024 * MIB, 6, (1024 * MIB).div_ceil(204)),
-            (2048 * MIB, 6, (2048 * MIB).div_ceil(252)),
+            (1024 * MIB, 6, (1024 * MIB).div_ceil(90)),
+            (2048 * MIB, 6, (2048 * MIB).div_ceil(126)),
+            (8192 * MIB, 6, (8192 * MIB).div_ceil(252)),
             (10_000_000, 1, 10_000_000),
             (5_497_558_138_880, 6, limits::PART_MAX_SIZE),
         ] {

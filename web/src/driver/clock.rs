@@ -50,8 +50,14 @@ impl Frame {
         self.0.tell(1.0);
     }
 
+    /// Paints a fifth of a second after the last time, or with the next frame if that is over. Each painting takes the page
+    /// some two milliseconds.
+    pub fn ask_in_time(&self) {
+        self.0.tell(2.0);
+    }
+
     /// The page was hidden or shown: what was asked for may never come otherwise.
     pub fn ask_again(&self) {
-        self.0.tell(2.0);
+        self.0.tell(3.0);
     }
 }

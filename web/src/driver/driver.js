@@ -34,21 +34,33 @@ export const timer = (told) => {
   };
 };
 
-/** The next moment to paint: `handle(1)` asks for one, however often. While the page is hidden no frames come: a timer. */
+/**
+ * The next moment to paint: `handle(1)` asks for one, however often; `handle(2)` for one that is due when the last was a
+ * fifth of a second ago. While the page is hidden no frames come: a timer.
+ */
 export const frame = (told) => {
-  let cancel;
+  let cancel, asked = 0, last = -200;
   const begin = () => {
     cancel = undefined;
+    asked = 0;
+    last = performance.now();
     told(0, 0);
   };
-  return (what) => {
-    // 2: the page was hidden or shown, so what was asked for may never come.
-    if (what === 1 ? cancel : !cancel) return;
-    cancel?.();
-    cancel = undefined;
-    if (what < 0) return;
+  const next = () => {
     const id = document.hidden ? setTimeout(begin, 500) : requestAnimationFrame(begin);
     cancel = document.hidden ? () => clearTimeout(id) : () => cancelAnimationFrame(id);
+  };
+  return (what) => {
+    // 3: the page was hidden or shown, so what was asked for may never come.
+    if (what > 2 ? !asked : asked && what >= asked) return;
+    cancel?.();
+    cancel = undefined;
+    asked = what > 2 ? 1 : what;
+    if (what < 0) return;
+    const rest = what === 2 && !document.hidden ? last + 200 - performance.now() : 0;
+    if (rest <= 0) return next();
+    const id = setTimeout(next, rest);
+    cancel = () => clearTimeout(id);
   };
 };
 
@@ -169,7 +181,12 @@ export const send = (request, told, hears) => {
       xhr.open(method, url);
       for (const name in headers) xhr.setRequestHeader(name, headers[name]);
       // To listen makes the browser ask another origin's leave first, with a request of its own.
-      if (hears) xhr.upload.onprogress = (event) => told(0, event.loaded);
+      let heard = 0;
+      if (hears) xhr.upload.onprogress = ({ loaded, total, timeStamp }) => {
+        // It is shown five times a second; more would only cost.
+        if (loaded < total && timeStamp - heard < 100) return;
+        told(0, loaded, (heard = timeStamp));
+      };
       // Without a status the network failed, or the file could not be read. The browser tells both alike: ask the file.
       xhr.onloadend = async () => {
         if (xhr.status) answered(xhr.status, xhr.responseText, (name) => xhr.getResponseHeader(name));

@@ -34,7 +34,7 @@ fn told(inner: &Weak<Inner>, id: RequestId) -> Told {
     Box::new(move |code, number, answer| {
         let Some(inner) = inner.upgrade() else { return };
         if code == 0 {
-            // Only a note: the engine hears of it once a frame, however many events come.
+            // Only a note: the engine hears of it with the next painting, however many events come.
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of bytes")]
             inner.note(id, number as u64);
         } else {

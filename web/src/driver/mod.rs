@@ -1,7 +1,7 @@
 //! Does what the engine asks, in a browser: requests, timers, frames, the page's word on the network.
 //!
-//! It decides nothing. Answers go to the engine at once, progress is gathered and goes once a frame, and the interface
-//! hears of changes once a frame, however much has happened. Files stay here, as handles; their bytes never come in.
+//! It decides nothing. Answers go to the engine at once, progress is gathered. The interface hears of changes once a frame,
+//! however much has happened, and of mere progress five times a second. Files stay here, as handles; their bytes never come in.
 //!
 //! Invariant: whatever calls in, also from within a callback, the engine handles one input at a time, in order.
 //! When the driver is dropped, everything under way is broken off and every timer and listener is gone.
@@ -237,7 +237,7 @@ impl Inner {
         if let Some(flight) = self.flights.borrow_mut().iter_mut().find(|flight| flight.id == id) {
             flight.news = Some(sent);
         }
-        self.frame.ask();
+        self.frame.ask_in_time();
     }
 
     /// Taken out before the engine speaks, so that a new request finds its place free.
@@ -262,7 +262,7 @@ impl Inner {
     fn feed(&self, input: Input) {
         self.inbox.borrow_mut().push_back(input);
         self.work();
-        self.frame.ask();
+        if self.engine.borrow_mut().take_stir() { self.frame.ask() } else { self.frame.ask_in_time() }
     }
 
     #[inline(never)]
@@ -349,7 +349,7 @@ impl Inner {
         self.feed(Input::Tick);
     }
 
-    /// Once a frame: what was gathered goes in, and what has changed comes out.
+    /// Once a frame at most: what was gathered goes in, and what has changed comes out.
     fn paint(&self) {
         if self.gather() {
             self.work();

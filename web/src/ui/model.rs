@@ -49,7 +49,7 @@ pub struct RowView {
     pub tree: Rc<Tree>,
     /// Changes when the state does.
     pub row: Watched<Arc<Row>>,
-    /// Thousandths that have been sent; changes with every frame.
+    /// Thousandths that have been sent; changes with every painting.
     pub level: Watched<u32>,
     rate: Cell<Rate>,
 }
@@ -62,7 +62,7 @@ pub struct Model {
     pub policy: RefCell<UploadPolicy>,
     /// Changes when rows come or go.
     pub order: Watched<u32>,
-    /// Sums, changing with every frame in which they do.
+    /// Sums, changing with every painting in which they do.
     pub totals: Watched<Totals>,
     rows: RefCell<Vec<Arc<Row>>>,
     visible: RefCell<Vec<Rc<RowView>>>,
@@ -293,7 +293,8 @@ fn transition(was: Option<&Row>, row: &Row) -> Option<Happened> {
         RowState::Removed => Some(Happened::Removed),
         RowState::Done { .. } if !same_kind => Some(Happened::Succeeded),
         RowState::Failed(_) | RowState::Rejected(_) if !same_kind => Some(Happened::Failed),
-        RowState::Uploading if !same_kind && row.sent == 0 => Some(Happened::Started),
+        // Its first bytes may have left before it is shown.
+        RowState::Uploading if !same_kind && was.is_none_or(|was| was.sent == 0) => Some(Happened::Started),
         RowState::NeedsFile(Need::Wrong(_)) => Some(Happened::Mistaken),
         _ if was.is_some_and(|was| was.sent != row.sent) => Some(Happened::Progressed),
         _ => None,

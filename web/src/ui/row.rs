@@ -189,7 +189,7 @@ fn place(shared: &Shared, view: &RowView) {
 
 fn paint_level(_: &Shared, view: &RowView) {
     let permille = view.level.get();
-    view.tree.set(LEVEL, ":inline-size", &format::percent(u64::from(permille)));
+    view.tree.set(LEVEL, ":--_level", &format::percent(u64::from(permille)));
     paint_value(view, &view.row.now());
 }
 

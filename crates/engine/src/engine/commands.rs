@@ -157,6 +157,7 @@ impl Engine {
         }
         self.totals.swap(&Totals::of(&file.row), &Totals::default());
         self.gone.push(file.row_as(RowState::Removed, file.row.sent));
+        self.stirred = true;
         if !matches!(file.phase, Phase::Done(_) | Phase::Needs(..)) {
             self.actions.push_back(Action::Release(key));
         }

@@ -77,6 +77,8 @@ pub struct Engine {
     actions: VecDeque<Action>,
     changes: Vec<FileKey>,
     gone: Vec<Arc<Row>>,
+    /// Has a row come, gone or changed its state since somebody asked?
+    stirred: bool,
     totals: Totals,
 }
 
@@ -140,6 +142,7 @@ impl Engine {
             actions: VecDeque::new(),
             changes: Vec::new(),
             gone: Vec::new(),
+            stirred: false,
             totals: Totals::default(),
         }
     }
@@ -212,6 +215,12 @@ impl Engine {
             }
         }
         rows
+    }
+
+    /// Has a row come, gone or changed its state since the last call? If not, what [`Self::take_changes`] has is mere
+    /// progress, for which a driver may take its time.
+    pub fn take_stir(&mut self) -> bool {
+        std::mem::take(&mut self.stirred)
     }
 
     /// Sums over the list.

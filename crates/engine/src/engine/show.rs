@@ -10,6 +10,7 @@ impl Engine {
     /// Makes the rows of changed files anew.
     pub(super) fn refresh(&mut self, now: Millis) {
         let (offline, usable) = (!self.online, self.broker.usable(now));
+        let mut stirred = false;
         for at in 0..self.changes.len() {
             let key = self.changes[at];
             let flying = self.flights.iter().filter(|flight| flight.carries(key));
@@ -37,12 +38,14 @@ impl Engine {
             };
             let sent = sent.min(file.size).max(shown_of(&file.row, file.size));
             if file.row.state != state || file.row.sent != sent || file.row.size != file.size {
+                stirred |= file.row.state != state;
                 let row = file.row_as(state, sent);
                 let old = std::mem::replace(&mut file.row, row);
                 let new = Totals::of(&file.row);
                 self.totals.swap(&Totals::of(&old), &new);
             }
         }
+        self.stirred |= stirred;
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the engine does, told by stories in virtual time.
 
 use crate::{ALL, MIB};
-use updock_engine::simulator::{Endpoint, Fault, World};
+use updock_engine::simulator::{Endpoint, Fault, Link, World};
 use updock_engine::{
     Answer, Cause, Command, CredentialSource, Failure, Input, Millis, Network, RowState, Start, Store, WaitReason,
     Which,
@@ -436,4 +436,21 @@ fn a_share_outlives_new_settings() {
     world.add(&[3]);
     world.run();
     assert!(world.sent.is_empty());
+}
+
+#[test]
+fn mere_progress_is_told_from_what_a_person_should_see_at_once() {
+    let mut world = World::new(|_| {});
+    world.link = Link { bytes_per_second: Some(1_000_000), ..Default::default() };
+    let key = world.add(&[30 * MIB])[0];
+    assert!(world.engine.take_stir(), "a file has come");
+    world.run_until(|world| world.rows[&key].sent > 0);
+    world.engine.take_stir();
+    let sent = world.rows[&key].sent;
+    world.run_until(|world| world.rows[&key].sent > sent);
+    assert!(!world.engine.take_stir(), "more bytes have left, and nothing else");
+    world.run();
+    assert!(world.engine.take_stir(), "it is there");
+    world.command(Command::Remove(Which::One(key)));
+    assert!(world.engine.take_stir(), "it is gone");
 }
