@@ -114,9 +114,16 @@ impl Pace {
         self.open(now, budget);
     }
 
-    /// A request was answered well. `flying`: it and the others in flight; `bytes`: of a file that it carried; `delay`:
-    /// from its last byte to the answer.
-    pub(crate) fn succeeded(&mut self, now: Millis, flying: usize, bytes: u64, delay: Option<Millis>, budget: usize) {
+    /// A request was answered well. `flying`: it and the others in flight, if more could not be; `bytes`: of a file that
+    /// it carried; `delay`: from its last byte to the answer.
+    pub(crate) fn succeeded(
+        &mut self,
+        now: Millis,
+        flying: Option<usize>,
+        bytes: u64,
+        delay: Option<Millis>,
+        budget: usize,
+    ) {
         if let Some(Millis(delay)) = delay {
             self.quickest = Some(self.quickest.map_or(delay, |quickest| quickest.min(delay)));
             if bytes >= LARGE {
@@ -126,12 +133,12 @@ impl Pace {
         self.good = self.good.saturating_add(1);
         // At the start any good answer will do: that of the start of an upload, before there are parts.
         self.open(now, budget);
-        if flying < self.window.min(budget) {
+        let Some(flying) = flying else {
             // Nothing to learn from a line that is not used.
             self.period = Period { since: now, ..Period::default() };
             return;
-        }
-        self.judge_period(now, bytes, budget);
+        };
+        self.judge_period(now, flying, bytes, budget);
         match self.trial {
             Trial::More if self.good as usize >= 2 * self.window => {
                 self.trial = Trial::Nothing;
@@ -196,10 +203,12 @@ impl Pace {
         self.quickest.is_some_and(|quickest| self.delay > quickest * LATE.0 + LATE.1)
     }
 
-    fn judge_period(&mut self, now: Millis, bytes: u64, budget: usize) {
+    fn judge_period(&mut self, now: Millis, flying: usize, bytes: u64, budget: usize) {
+        // Less than are in flight, where that is less than could be.
+        let flying = flying.min(self.window);
         self.period.answers += usize::from(bytes >= LARGE);
         let time = now.since(self.period.since).0;
-        if self.period.answers < 2 * self.window || time < PERIOD {
+        if self.period.answers < 2 * flying || time < PERIOD {
             return;
         }
         self.rate = self.period.bytes.saturating_mul(1000) / time;
@@ -217,10 +226,10 @@ impl Pace {
         }
         if self.rest > 0 {
             self.rest -= 1;
-        } else if self.trial != Trial::More && self.late() && self.window > LEAST {
+        } else if self.trial != Trial::More && self.late() && flying > LEAST {
             self.trial = Trial::Less(best);
-            self.open_to = self.window - 1;
-            self.change(now, self.window - 1);
+            self.open_to = flying - 1;
+            self.change(now, flying - 1);
         }
     }
 }
@@ -236,7 +245,7 @@ mod tests {
         for _ in 0..count {
             *now = now.after(Millis(each));
             pace.moved(*now, MIB, budget);
-            pace.succeeded(*now, pace.window, MIB, Some(Millis(delay)), budget);
+            pace.succeeded(*now, Some(pace.window), MIB, Some(Millis(delay)), budget);
         }
     }
 
@@ -286,7 +295,7 @@ mod tests {
     fn late_answers_lower_it_only_where_nothing_is_lost() {
         // A line that is full with three: each more only waits longer.
         let (mut pace, mut now) = (Pace::new(), Millis(0));
-        pace.succeeded(now, 1, 0, Some(Millis(50)), 8);
+        pace.succeeded(now, None, 0, Some(Millis(50)), 8);
         for _ in 0..400 {
             let late = 50 + 400 * pace.window.saturating_sub(3) as u64;
             let each = 300 / pace.window.min(3) as u64;
@@ -295,7 +304,7 @@ mod tests {
         assert!((3..=4).contains(&pace.window), "{}", pace.window);
         // A line on which each connection carries its own, and answers are slow for another reason.
         let (mut pace, mut now) = (Pace::new(), Millis(0));
-        pace.succeeded(now, 1, 0, Some(Millis(50)), 8);
+        pace.succeeded(now, None, 0, Some(Millis(50)), 8);
         let mut below = 0;
         for _ in 0..2000 {
             let each = 8000 / pace.window as u64;

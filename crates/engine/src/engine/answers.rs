@@ -1,6 +1,6 @@
 //! What happens to requests: progress, answers, silence.
 
-use super::{Engine, Flight, MOST_LOOKS, MOST_RENEWALS, MOST_RESTARTS, READINESS};
+use super::{Engine, Flight, MOST_LOOKS, MOST_RENEWALS, MOST_RESTARTS, READINESS, next::most_parts};
 use crate::{
     Action, Answer, Cause, CredentialSource, FULL, Failure, FileKey, Millis, Network, RequestId, backoff, broker,
     file::{File, Hold, HoldReason, Inspecting, Phase, Step, Success},
@@ -18,7 +18,7 @@ impl Engine {
     }
 
     pub(super) fn progressed(&mut self, now: Millis, request: RequestId, sent: u64) {
-        let (full, budget) = (self.flights.len() >= self.window(), self.budget());
+        let (full, budget) = (self.is_full(None), self.budget());
         let Some(flight) = self.flights.iter_mut().find(|flight| flight.id == request) else { return };
         let sent = sent.min(flight.bytes);
         if sent > flight.sent {
@@ -116,9 +116,17 @@ impl Engine {
         }
     }
 
+    /// Are as many requests in flight as may be, with the one that has just landed? Where all are parts, fewer may be.
+    fn is_full(&self, landed: Option<&Flight>) -> bool {
+        let flights = self.flights.iter().chain(landed);
+        let parts = flights.clone().filter(|flight| flight.part.is_some()).count();
+        flights.count() >= self.window() || parts >= most_parts(self.budget())
+    }
+
     /// What an answer tells about the pace. The signer's own limits are no measure of the line.
     fn pace_answered(&mut self, now: Millis, flight: &Flight, answer: &Answer) {
         let (others, budget) = (self.flights.len(), self.budget());
+        let full = self.is_full(Some(flight));
         match answer {
             _ if flight.asked == Asked::Confirm => {}
             Answer::Nonsense | Answer::Unreachable | Answer::Unreadable => {}
@@ -129,10 +137,11 @@ impl Engine {
             }
             _ => {
                 let delay = (flight.sent == flight.bytes).then(|| now.since(flight.moved));
-                if others + 1 >= self.window() {
+                if full {
                     self.pace.moved(now, flight.bytes - flight.sent, budget);
                 }
-                self.pace.succeeded(now, others + 1, flight.bytes, delay, budget);
+                let flying = full.then_some(others + 1);
+                self.pace.succeeded(now, flying, flight.bytes, delay, budget);
             }
         }
     }

@@ -30,7 +30,7 @@ impl Candidate {
 
 /// Most parts in flight, of all files. They leave room for other requests: a file that is added while a large one fills
 /// the line should not wait for the end of a part, which may take minutes.
-fn most_parts(budget: usize) -> usize {
+pub(super) fn most_parts(budget: usize) -> usize {
     budget - budget / 4
 }
 

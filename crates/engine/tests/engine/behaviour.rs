@@ -454,3 +454,15 @@ fn mere_progress_is_told_from_what_a_person_should_see_at_once() {
     world.command(Command::Remove(Which::One(key)));
     assert!(world.engine.take_stir(), "it is gone");
 }
+
+#[test]
+fn a_row_says_which_attempt_of_its_parts_comes_next() {
+    let mut world = World::new(|_| {});
+    for nth in 1..=6 {
+        world = world.fault(Endpoint::Part, nth, Fault::Status(500));
+    }
+    let key = world.add(&[30 * MIB])[0];
+    world.run_until(|world| matches!(world.state(key), RowState::Retrying { .. }));
+    let state = world.state(key);
+    assert!(matches!(state, RowState::Retrying { attempt: 2, cause: Cause::Server(500), .. }), "{state:?}");
+}

@@ -159,3 +159,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn where_answers_come_late_because_requests_queue_up_fewer_go_at_a_time() {
+    let mut world = World::new(|_| {});
+    let (latency, queue) = (Millis(40), Millis(2_000));
+    world.link = Link { latency, queue, bytes_per_second: Some(2_500_000), ..Link::default() };
+    let key = world.add(&[1024 * MIB])[0];
+    world.run_until(|world| world.rows[&key].sent > 700 * MIB);
+    let mut most = 0;
+    while world.rows[&key].sent < 800 * MIB {
+        most = most.max(world.in_flight(Endpoint::Part));
+        world.step();
+    }
+    assert!((1..6).contains(&most), "{most} parts at a time");
+}
