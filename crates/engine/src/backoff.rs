@@ -86,9 +86,11 @@ mod tests {
         let mut chance = Chance::new(7);
         for failed in 1..100 {
             let most = if failed > 6 { CAP_MS } else { BASE_MS << (failed - 1) };
-            for _ in 0..50 {
-                assert!(chance.wait(failed).0 <= most);
-            }
+            let waits: Vec<u64> = (0..50).map(|_| chance.wait(failed).0).collect();
+            assert!(waits.iter().all(|wait| *wait <= most), "{failed}: {waits:?}");
+            // All over the span, so that those who failed together do not come back together.
+            let (low, high) = (waits.iter().min().unwrap(), waits.iter().max().unwrap());
+            assert!(*low < most / 3 && *high > most * 2 / 3, "{failed}: {waits:?}");
         }
     }
 }

@@ -237,4 +237,16 @@ mod tests {
         let Body::Json(body) = confirm(RequestId(1), &config, &uuids).body else { panic!("no JSON") };
         assert_eq!(serde_json::from_str::<ConfirmRequest>(&body).unwrap(), ConfirmRequest::Several { uuids });
     }
+
+    #[test]
+    fn a_part_says_what_the_file_is_even_if_nobody_knows() {
+        for (media_type, said) in [("image/png", "image/png"), ("", "application/octet-stream")] {
+            let (key, name, media_type) = (crate::FileKey(0), "a".into(), media_type.into());
+            let row = Row { key, name, size: 9, media_type, sent: 0, same_as: None, state: crate::RowState::Uploading };
+            let Body::Bytes { media_type, .. } = part(RequestId(1), &row, "http://part", 0..9).body else {
+                panic!("no bytes")
+            };
+            assert_eq!(media_type, said);
+        }
+    }
 }

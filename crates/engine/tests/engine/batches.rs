@@ -216,3 +216,13 @@ fn files_of_which_something_else_is_said_do_not_share_a_request() {
         assert_eq!(world.service.tags.get(&uuid).map(String::as_str), expected);
     }
 }
+
+#[test]
+fn once_the_line_is_known_a_request_takes_more_files() {
+    let mut world = World::new(|_| {});
+    world.link.bytes_per_second = Some(125_000_000);
+    world.add(&vec![80_000; 400]);
+    world.run();
+    let most = world.sent.iter().map(|sent| sent.files).max();
+    assert_eq!(most, Some(24), "not 1 MiB, as at first");
+}

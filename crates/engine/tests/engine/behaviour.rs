@@ -466,3 +466,44 @@ fn a_row_says_which_attempt_of_its_parts_comes_next() {
     let state = world.state(key);
     assert!(matches!(state, RowState::Retrying { attempt: 2, cause: Cause::Server(500), .. }), "{state:?}");
 }
+
+#[test]
+fn a_row_says_which_attempt_of_a_small_file_comes_next() {
+    let mut world =
+        World::new(|_| {}).fault(Endpoint::Base, 1, Fault::Status(500)).fault(Endpoint::Base, 2, Fault::Reset);
+    let key = world.add(&[1000])[0];
+    for (attempt, cause) in [(2, Cause::Server(500)), (3, Cause::Network)] {
+        world.run_until(|world| matches!(world.state(key), RowState::Retrying { attempt: now, .. } if *now >= attempt));
+        let state = world.state(key);
+        assert!(
+            matches!(state, RowState::Retrying { attempt: a, cause: c, .. } if (*a, *c) == (attempt, cause)),
+            "{state:?}"
+        );
+    }
+}
+
+#[test]
+fn a_small_file_whose_bytes_have_left_is_being_processed_until_the_answer_is_there() {
+    let mut world = World::new(|_| {});
+    world.link = Link { latency: Millis(500), bytes_per_second: Some(1_000_000), ..Link::default() };
+    let key = world.add(&[2 * MIB])[0];
+    world.run_until(|world| world.rows[&key].sent == 2 * MIB);
+    assert_eq!((world.in_flight(Endpoint::Base), world.state(key)), (1, &RowState::Processing));
+}
+
+#[test]
+fn parts_are_forgiven_their_failures_when_a_person_wants_another_try() {
+    let mut broken = World::new(|_| {}).always(Endpoint::Part, Fault::Status(500));
+    broken.add(&[30 * MIB]);
+    broken.run();
+    let mut world = World::new(|_| {});
+    for nth in 1..=broken.times(Endpoint::Part) + 6 {
+        world = world.fault(Endpoint::Part, nth, Fault::Status(500));
+    }
+    let key = world.add(&[30 * MIB])[0];
+    world.run();
+    assert!(matches!(world.state(key), RowState::Failed(Failure::GaveUp(_))), "{:?}", world.state(key));
+    world.command(Command::Retry(Which::One(key)));
+    world.run();
+    assert!(matches!(world.state(key), RowState::Done { .. }), "{:?}", world.state(key));
+}

@@ -122,3 +122,14 @@ fn many_files_that_fail_together_do_not_ask_more_and_more_often() {
     let sent = world.times(Endpoint::Base);
     assert!(sent <= 40 + 2 * 60 + 12 + 20, "{sent} requests in a minute");
 }
+
+#[test]
+fn the_last_file_s_credential_is_renewed_too_so_that_another_attempt_need_not_wait() {
+    let mut world = World::signed(|_| {});
+    world.service.token_life = 60;
+    world.link = Link { latency: Millis(50), bytes_per_second: Some(100_000), ..Link::default() };
+    world.add(&[9 * MIB]);
+    world.run();
+    assert_eq!(done(&world), 1);
+    assert!(world.times(Endpoint::Credential) > 1);
+}
