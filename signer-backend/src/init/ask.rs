@@ -78,7 +78,6 @@ mod tests {
         assert_eq!(questions.origins().unwrap(), ["https://a.example", "http://127.0.0.1:4000"]);
         assert!(questions.public_key().unwrap_err().contains("nothing was written"));
         let told = String::from_utf8(told).unwrap();
-        assert_eq!(told.lines().filter(|line| line.starts_with("Id of the first agent")).count(), 1, "{told}");
         assert_eq!(told.matches("Id of the first agent").count(), 2, "{told}");
     }
 }
