@@ -21,8 +21,8 @@ pub enum Caller {
         agent: Arc<Agent>,
         /// What it may do with this key.
         grants: Arc<Grants>,
-        /// The public part of its key.
-        key_id: String,
+        /// What it came with.
+        proof: Proof,
     },
     /// A browser on a listed page.
     Visitor {
@@ -33,7 +33,40 @@ pub enum Caller {
     },
 }
 
+/// What an agent came with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// A key of its own.
+    Key {
+        /// The public part of it.
+        id: String,
+    },
+    /// A token of the application's identity provider.
+    Token {
+        /// Who the token is about, in the provider's words.
+        subject: Option<String>,
+    },
+}
+
 impl Caller {
+    /// The agent, if its time is not over and it calls from where it may. `Err(None)`: it is as unknown as any other.
+    pub(crate) fn let_in(
+        agent: &Arc<Agent>,
+        proof: Proof,
+        peer: Option<IpAddr>,
+        now: i64,
+    ) -> Result<Self, Option<Fault>> {
+        if agent.expires.is_some_and(|end| end <= now) {
+            return Err(None);
+        }
+        let from = |peer: IpAddr| agent.networks.iter().any(|network| network.contains(&peer.to_canonical()));
+        if !agent.networks.is_empty() && !peer.is_some_and(from) {
+            let sentence = "This agent may not call from this address; its policy lists the networks it may call from.";
+            return Err(Some(Fault::new(ProblemKind::Forbidden, sentence)));
+        }
+        Ok(Self::Agent { agent: Arc::clone(agent), grants: Arc::clone(&agent.grants), proof })
+    }
+
     /// Who sends these headers from `peer` at `now` (Unix milliseconds), by `policy`.
     pub(crate) fn of(headers: &HeaderMap, peer: Option<IpAddr>, now: i64, policy: &Policy) -> Result<Self, Fault> {
         let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
@@ -88,17 +121,11 @@ impl Caller {
             }
         }
         let (agent, stored) = found.ok_or_else(unknown)?;
-        let over = |end: Option<i64>| end.is_some_and(|end| end <= now);
-        if over(stored.expires) || over(agent.expires) {
+        if stored.expires.is_some_and(|end| end <= now) {
             return Err(unknown());
         }
-        let from = |peer: IpAddr| agent.networks.iter().any(|network| network.contains(&peer.to_canonical()));
-        if !agent.networks.is_empty() && !peer.is_some_and(from) {
-            let sentence = "This agent may not call from this address; its policy lists the networks it may call from.";
-            return Err(Fault::new(ProblemKind::Forbidden, sentence));
-        }
-        let grants = Arc::clone(&agent.grants);
-        Ok(Self::Agent { agent: Arc::clone(agent), grants, key_id: key.id().to_owned() })
+        let proof = Proof::Key { id: key.id().to_owned() };
+        Self::let_in(agent, proof, peer, now).map_err(|fault| fault.unwrap_or_else(unknown))
     }
 
     fn visitor(headers: &HeaderMap, policy: &Policy) -> Result<Self, Fault> {
@@ -143,8 +170,16 @@ impl Caller {
     /// The public part of its key.
     pub fn key_id(&self) -> Option<&str> {
         match self {
-            Self::Agent { key_id, .. } => Some(key_id),
-            Self::Visitor { .. } => None,
+            Self::Agent { proof: Proof::Key { id }, .. } => Some(id),
+            Self::Agent { .. } | Self::Visitor { .. } => None,
+        }
+    }
+
+    /// On whose behalf it calls, by its verified token.
+    pub fn on_behalf_of(&self) -> Option<&str> {
+        match self {
+            Self::Agent { proof: Proof::Token { subject }, .. } => subject.as_deref(),
+            Self::Agent { .. } | Self::Visitor { .. } => None,
         }
     }
 

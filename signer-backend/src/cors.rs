@@ -33,7 +33,9 @@ pub(crate) fn preflight(asked: &HeaderMap, policy: &Policy, method: &'static str
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(method));
-    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type"));
+    // A page of an application may bring its user's token; an agent key has no place in a browser.
+    let allowed = if policy.tokens.is_some() { "authorization, content-type" } else { "content-type" };
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(allowed));
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, REMEMBERED);
     response
 }

@@ -36,6 +36,7 @@ mod signer;
 pub mod signing;
 pub mod state;
 mod taken;
+pub mod tokens;
 mod upstream;
 pub mod webhooks;
 

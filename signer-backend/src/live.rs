@@ -8,6 +8,7 @@ use crate::limiter::PeerLimiter;
 use crate::policy::{Keeping, Policy};
 use crate::receipt::Receipts;
 use crate::signing::Signing;
+use crate::tokens::Tokens;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// What holds at the moment.
@@ -15,6 +16,7 @@ pub(crate) struct Live {
     pub(crate) policy: Arc<Policy>,
     pub(crate) visitors: Option<Arc<PeerLimiter>>,
     pub(crate) receipts: Option<Receipts>,
+    pub(crate) tokens: Option<Arc<Tokens>>,
 }
 
 /// A policy that a running signer cannot take.
@@ -32,7 +34,8 @@ pub(crate) struct Holder {
 impl Holder {
     pub(crate) fn new(policy: Policy, receipts_key: Option<Signing>, address: String) -> Self {
         let limiter = policy.visitors.as_ref().map(|visitors| Arc::new(PeerLimiter::new(visitors.rate)));
-        let live = made(policy, limiter, receipts_key.as_ref(), &address);
+        let tokens = policy.tokens.as_ref().map(|terms| Arc::new(Tokens::new(terms)));
+        let live = made(policy, limiter, tokens, receipts_key.as_ref(), &address);
         Self { live: RwLock::new(Arc::new(live)), receipts_key, address }
     }
 
@@ -54,19 +57,28 @@ impl Holder {
         // Whoever has used up an allowance does not get it back by a new policy with the same one.
         let kept = before.visitors.clone().filter(|_| rate(&before.policy) == rate(&policy));
         let limiter = kept.or_else(|| rate(&policy).map(|rate| Arc::new(PeerLimiter::new(rate))));
-        let live = made(policy, limiter, self.receipts_key.as_ref(), &self.address);
+        // Keys that are there stay, unless others are meant now.
+        let kept = before.tokens.clone().filter(|_| before.policy.tokens == policy.tokens);
+        let tokens = kept.or_else(|| policy.tokens.as_ref().map(|terms| Arc::new(Tokens::new(terms))));
+        let live = made(policy, limiter, tokens, self.receipts_key.as_ref(), &self.address);
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
         Ok(())
     }
 }
 
-fn made(policy: Policy, limiter: Option<Arc<PeerLimiter>>, key: Option<&Signing>, address: &str) -> Live {
+fn made(
+    policy: Policy,
+    limiter: Option<Arc<PeerLimiter>>,
+    tokens: Option<Arc<Tokens>>,
+    key: Option<&Signing>,
+    address: &str,
+) -> Live {
     let receipts = key.map(|key| {
         let ttl = policy.keeping.receipts.ttl;
         Receipts::new(key.clone(), ttl, address.to_owned(), policy.public_key.clone())
     });
     let visitors = limiter.filter(|_| policy.visitors.is_some());
-    Live { policy: Arc::new(policy), visitors, receipts }
+    Live { policy: Arc::new(policy), visitors, receipts, tokens }
 }
 
 /// What differs, of what a running process cannot change.

@@ -38,6 +38,8 @@ pub struct Record {
     pub caller: Option<String>,
     /// The public part of the agent's key.
     pub key_id: Option<String>,
+    /// On whose behalf it called, by its verified token.
+    pub on_behalf_of: Option<String>,
     /// Which operation, e.g. `files.delete`.
     pub operation: Option<&'static str>,
     /// Was it allowed?
@@ -74,6 +76,7 @@ impl Record {
             peer: None,
             caller: None,
             key_id: None,
+            on_behalf_of: None,
             operation: None,
             allowed: None,
             area: None,

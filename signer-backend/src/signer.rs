@@ -18,6 +18,7 @@ use crate::random::base62;
 use crate::sentence::{self, Pass};
 use crate::signing::Signing;
 use crate::state::{MemoryState, State as Store};
+use crate::tokens::is_token;
 use crate::webhooks::{self as hooks, events::Streams};
 use crate::{audit, clock, cors, credentials, front, limits, operation, own, upstream};
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
@@ -351,7 +352,9 @@ impl Signer {
         match (&caller, &policy.visitors) {
             (Caller::Agent { agent, .. }, _) => {
                 if let Some(rate) = agent.rate {
-                    limits::rate(&**state, format!("agent:{}", agent.id), rate, "this agent").await?;
+                    // Of those who come with tokens, each counts for itself.
+                    let who = caller.on_behalf_of().map(|subject| format!(":{subject}")).unwrap_or_default();
+                    limits::rate(&**state, format!("agent:{}{who}", agent.id), rate, "this agent").await?;
                 }
             }
             // This process has counted already.
@@ -476,6 +479,7 @@ impl Visit {
             peer: self.peer,
             caller: Some(self.caller.id().to_owned()),
             key_id: self.caller.key_id().map(str::to_owned),
+            on_behalf_of: self.caller.on_behalf_of().map(|subject| subject.chars().take(64).collect()),
             operation: Some(operation),
             allowed,
             area: decision.map(|decision| decision.need.area.as_str()),
@@ -516,9 +520,7 @@ impl FromRequestParts<Signer> for Visit {
         } else {
             let keyless = !parts.headers.contains_key(header::AUTHORIZATION);
             match visitors.as_ref().filter(|_| keyless).map_or(Ok(()), |limiter| limiter.check(peer)) {
-                Ok(()) => {
-                    signer.within_rates(Caller::of(&parts.headers, peer, crate::state::now(), policy), peer).await
-                }
+                Ok(()) => signer.within_rates(who(&parts.headers, peer, &live).await, peer).await,
                 Err(wait) => Err(Fault::new(
                     ProblemKind::Throttled,
                     format!(
@@ -541,6 +543,22 @@ impl FromRequestParts<Signer> for Visit {
             }
         }
     }
+}
+
+/// Who sends these headers: by a token where one is brought and the policy takes some, else by key or by page.
+async fn who(headers: &HeaderMap, peer: Option<IpAddr>, live: &Live) -> Result<Caller, Fault> {
+    let Live { policy, tokens, .. } = live;
+    let now = crate::state::now();
+    let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
+    if let (Some(tokens), Some(terms)) = (tokens, &policy.tokens)
+        && let (Some(value), None) = (authorizations.next(), authorizations.next())
+        && let Some((scheme, text)) = value.to_str().ok().and_then(|value| value.trim().split_once(' '))
+        && scheme.eq_ignore_ascii_case("Bearer")
+        && is_token(text.trim())
+    {
+        return tokens.caller(text.trim(), peer, now, terms, policy).await;
+    }
+    Caller::of(headers, peer, now, policy)
 }
 
 fn key_in_query(uri: &Uri) -> bool {

@@ -30,6 +30,9 @@ pub struct Entry {
     /// The public part of its key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// On whose behalf it called, by its verified token; the provider's words, cut to 64 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<String>,
     /// From which address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer: Option<String>,
@@ -91,6 +94,7 @@ pub(super) fn row(record: &Record, end: &ChainEnd) -> AuditRow {
         request: record.request_id.clone(),
         caller: record.caller.clone(),
         key: record.key_id.clone(),
+        on_behalf_of: record.on_behalf_of.clone(),
         peer: record.peer.map(|peer| peer.to_string()),
         operation: record.operation.map(str::to_owned),
         area: record.area.map(str::to_owned),

@@ -60,6 +60,7 @@ impl Checker<'_> {
                 rates: self.rates(&agent.rates)?,
                 quotas: self.quotas(&agent.quota)?,
                 terms: self.agent_terms(agent, terms)?,
+                tokens: self.takes_tokens(file, agent)?,
                 expires,
                 networks: networks.unwrap_or_default(),
             }));
@@ -79,6 +80,7 @@ impl Checker<'_> {
     fn keys_of<'a>(&self, id: &str, agent: &'a file::Agent) -> Result<&'a [Spanned<file::Key>], PolicyError> {
         let span = match &agent.keys {
             Some(keys) if !keys.get_ref().is_empty() => return Ok(keys.get_ref()),
+            None if agent.tokens.is_some() => return Ok(&[]),
             Some(keys) => keys.span(),
             None => agent.name.span(),
         };
@@ -86,6 +88,19 @@ impl Checker<'_> {
             "the agent {id} has no key and could never call; make one with: updock-signer keys new --agent {id}"
         );
         Err(self.at(&span, sentence))
+    }
+
+    fn takes_tokens(&self, file: &file::File, agent: &file::Agent) -> Result<bool, PolicyError> {
+        match &agent.tokens {
+            Some(tokens) if *tokens.get_ref() && file.tokens.is_none() => {
+                let sentence = "no section [tokens] says whose tokens are good; write issuer, audience and jwks there";
+                Err(self.at(&tokens.span(), sentence))
+            }
+            Some(tokens) if !tokens.get_ref() && agent.keys.is_none() => {
+                Err(self.at(&tokens.span(), "this agent has neither key nor token and could never call"))
+            }
+            tokens => Ok(tokens.as_ref().is_some_and(|tokens| *tokens.get_ref())),
+        }
     }
 
     /// The highest level of the agent and its roles in each area, then what narrows them.

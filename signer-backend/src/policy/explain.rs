@@ -2,7 +2,7 @@
 //! what was recorded. The answer comes from the one function that decides on requests too.
 
 use super::Policy;
-use crate::caller::Caller;
+use crate::caller::{Caller, Proof};
 use crate::decision::{Decision, Destination, Need, Verdict, decide};
 use crate::sentence;
 use crate::state::now;
@@ -111,7 +111,7 @@ impl Policy {
         }
         let agent = self.agents.iter().find(|agent| agent.id == id)?;
         let (agent, grants) = (Arc::clone(agent), Arc::clone(&agent.grants));
-        Some(Caller::Agent { agent, grants, key_id: String::new() })
+        Some(Caller::Agent { agent, grants, proof: Proof::Token { subject: None } })
     }
 }
 

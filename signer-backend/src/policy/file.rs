@@ -3,6 +3,7 @@
 use super::hooks::file as hooks;
 use super::keeping::file as keeping;
 use super::text::Rate;
+use super::tokens::file as tokens;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
@@ -37,6 +38,7 @@ pub(super) struct File {
     #[serde(default)]
     pub receipts: keeping::Receipts,
     pub webhooks: Option<hooks::Webhooks>,
+    pub tokens: Option<tokens::Tokens>,
     pub shadow: Option<Shadow>,
 }
 
@@ -167,6 +169,7 @@ with_levels! {
         limits: Option<Spanned<AgentLimits>>,
         expires: Option<Spanned<Datetime>>,
         networks: Option<Spanned<Vec<Spanned<String>>>>,
+        tokens: Option<Spanned<bool>>,
         #[serde(default)]
         acknowledged: bool,
     }

@@ -44,23 +44,32 @@ impl Checker<'_> {
         })
     }
 
+    /// An address that the signer itself will ask or tell something.
+    pub(super) fn outward_address(
+        &self,
+        url: &Spanned<String>,
+        networks: &[Spanned<String>],
+    ) -> Result<http::Uri, PolicyError> {
+        let uri: http::Uri = url.get_ref().parse().map_err(|_| self.at(&url.span(), "this is no address"))?;
+        let plain = uri.scheme_str() == Some("http");
+        let bare = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+        if !bare || !(plain || uri.scheme_str() == Some("https")) {
+            let sentence = "expected an address like https://hooks.example.com/path, without user or password";
+            return Err(self.at(&url.span(), sentence));
+        }
+        if plain && networks.is_empty() {
+            let sentence = "plain http would let others on the way read along; write https, \
+                or name the private network it is in, like networks = [\"10.0.0.0/8\"]";
+            return Err(self.at(&url.span(), sentence));
+        }
+        Ok(uri)
+    }
+
     fn targets(&self, targets: &BTreeMap<String, Spanned<file::Target>>) -> Result<Vec<Target>, PolicyError> {
         let mut checked = Vec::new();
         for (name, target) in targets {
             let file::Target { url, secret, events, networks } = target.get_ref();
-            let text = url.get_ref();
-            let uri: http::Uri = text.parse().map_err(|_| self.at(&url.span(), "this is no address"))?;
-            let plain = uri.scheme_str() == Some("http");
-            let bare = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
-            if !bare || !(plain || uri.scheme_str() == Some("https")) {
-                let sentence = "a target is an address like https://hooks.example.com/path, without user or password";
-                return Err(self.at(&url.span(), sentence));
-            }
-            if plain && networks.is_empty() {
-                let sentence = "plain http would let others on the way read along; write https, \
-                    or name the private network it is in, like networks = [\"10.0.0.0/8\"]";
-                return Err(self.at(&url.span(), sentence));
-            }
+            self.outward_address(url, networks)?;
             let key = self.secret_text(secret, "the target's secret")?;
             let secret = TargetSecret::parse(&key).ok_or_else(|| {
                 let sentence = "a target's secret is `whsec_` and 24 to 64 bytes in base64, as Standard Webhooks has it; \
@@ -69,7 +78,7 @@ impl Checker<'_> {
             })?;
             checked.push(Target {
                 name: name.clone(),
-                url: text.clone(),
+                url: url.get_ref().clone(),
                 secret,
                 events: distinct(events),
                 networks: networks.iter().map(|text| self.network(text)).collect::<Result<_, _>>()?,

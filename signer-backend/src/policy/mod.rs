@@ -16,6 +16,7 @@ mod keeping;
 pub mod schema;
 mod simulate;
 mod text;
+mod tokens;
 
 pub use error::PolicyError;
 pub use explain::{Explanation, Question};
@@ -27,6 +28,7 @@ pub use text::{HookPrefix, Origin, Rate};
 use crate::decision::{Grants, Rule, Scope};
 use crate::key::KeyDigest;
 use crate::signing::hex;
+use crate::tokens::TokenTerms;
 use crate::webhooks::HookTerms;
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
@@ -87,6 +89,8 @@ pub struct Policy {
     pub webhooks: Option<HookTerms>,
     /// What is good and still worth a second look.
     pub warnings: Vec<Warning>,
+    /// Which tokens of an application's identity provider are taken; none, if absent.
+    pub tokens: Option<TokenTerms>,
     /// A policy that is asked beside this one, and never enforced.
     pub shadow: Option<Arc<Policy>>,
     /// What tells this policy from others: the first half of its text's SHA-256, in hexadecimal; absent without a file.
@@ -160,6 +164,8 @@ pub struct Agent {
     pub quotas: Vec<Quota>,
     /// What it gets as upload credentials.
     pub terms: CredentialTerms,
+    /// May it come with a token of the application's identity provider?
+    pub tokens: bool,
     /// Unix milliseconds; none of its keys is good from then on.
     pub expires: Option<i64>,
     /// Where it may call from; from everywhere, if empty.
@@ -247,6 +253,7 @@ impl Policy {
             keeping: Keeping::default(),
             webhooks: None,
             warnings: Vec::new(),
+            tokens: None,
             shadow: None,
             digest: None,
             files: Vec::new(),
@@ -325,6 +332,7 @@ impl Checker<'_> {
         let agent_terms = self.terms(terms.ttl_max.as_ref(), terms.operations_max.as_ref(), terms.store)?;
         policy.agent_terms = CredentialTerms { signature: policy.agent_terms.signature, ..agent_terms };
         policy.visitors = file.uploads.visitors.as_ref().map(|visitors| self.visitors(visitors)).transpose()?;
+        policy.tokens = file.tokens.as_ref().map(|tokens| self.tokens(tokens)).transpose()?;
         policy.agents = self.agents(file, &policy.agent_terms)?;
         policy.webhooks = file.webhooks.as_ref().map(|webhooks| self.webhooks(webhooks)).transpose()?;
         policy.keeping = self.keeping(&file.state, &file.audit, &file.receipts)?;

@@ -64,6 +64,20 @@ pub fn schema() -> Value {
                 ),
             ),
             (
+                "tokens",
+                table(
+                    &["issuer", "audience", "jwks"],
+                    vec![
+                        ("issuer", text("Who makes the tokens, as their claim iss says.")),
+                        ("audience", text("For whom they are made, as their claim aud says.")),
+                        ("jwks", text("The address of the keys that verify them.")),
+                        ("algorithms", list(&json!({ "enum": super::tokens::names() }))),
+                        ("claim", text("The claim that names an agent.")),
+                        ("networks", list(&text("A network, like 10.0.0.0/8."))),
+                    ],
+                ),
+            ),
+            (
                 "shadow",
                 table(&["file"], vec![("file", text("A policy that is asked beside this one, and never enforced."))]),
             ),
@@ -153,6 +167,7 @@ fn agent() -> Value {
         ("limits", limits),
         ("expires", moment()),
         ("networks", list(&text("A network, like 10.0.0.0/8."))),
+        ("tokens", flag()),
         ("acknowledged", flag()),
     ];
     fields.extend(levels());

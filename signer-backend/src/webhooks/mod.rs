@@ -6,7 +6,7 @@
 pub mod cli;
 pub(crate) mod events;
 mod outbox;
-mod outward;
+pub(crate) mod outward;
 pub(crate) mod receive;
 mod standard;
 mod subscriptions;

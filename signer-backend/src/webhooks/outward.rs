@@ -1,4 +1,4 @@
-//! Requests that the signer itself makes to strangers: targets of webhooks.
+//! Requests that the signer itself makes to strangers: targets of webhooks, keys that verify tokens.
 //!
 //! A name is resolved once, every address it has must be public (or in a network that the policy names), and the
 //! connection goes to one of exactly these: a name that resolves to something else a moment later gains nothing.
@@ -43,6 +43,9 @@ pub enum Refused {
     /// It cannot be reached.
     #[error("it cannot be reached: {0}")]
     Unreachable(String),
+    /// Its answer is larger than what is read.
+    #[error("its answer is too large, or broke off")]
+    Unread,
     /// Its answer is no success.
     #[error("it answered {0}")]
     Status(u16),
@@ -88,6 +91,25 @@ impl Outward {
         };
         let status = tokio::time::timeout(ANSWER_TIMEOUT, sending).await.map_err(|_| Refused::Timeout)??;
         if status.is_success() { Ok(()) } else { Err(Refused::Status(status.as_u16())) }
+    }
+}
+
+impl Outward {
+    /// What is at `uri`, if it is a success and has at most `most` bytes.
+    pub async fn read(&self, uri: Uri, most: usize) -> Result<Bytes, Refused> {
+        check_literal(&uri, &self.networks)?;
+        let request = Request::get(uri).header(http::header::ACCEPT, "application/json").body(Full::default());
+        let request = request.map_err(|_| Refused::Unknown)?;
+        let reading = async {
+            let response = self.client.request(request).await.map_err(|error| why(&error))?;
+            let status = response.status();
+            if !status.is_success() {
+                return Err(Refused::Status(status.as_u16()));
+            }
+            let body = Limited::new(response.into_body(), most).collect().await.map_err(|_| Refused::Unread)?;
+            Ok(body.to_bytes())
+        };
+        tokio::time::timeout(ANSWER_TIMEOUT, reading).await.map_err(|_| Refused::Timeout)?
     }
 }
 

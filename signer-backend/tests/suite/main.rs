@@ -29,4 +29,5 @@ mod reload;
 mod stage;
 mod state;
 mod threats;
+mod tokens;
 mod visitors;

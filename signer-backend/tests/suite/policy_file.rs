@@ -272,6 +272,27 @@ fn what_is_wrong_about_grants_is_said_with_its_line_and_a_suggestion() {
         assert!(told.contains(expected), "{section}\n--- told: {told}\n--- expected: {expected}");
         assert!(!told.contains("canary-secret"), "{told}");
     }
+    let tokens = |rest: &str| format!("{PROJECT}{VISITORS}[tokens]\nissuer = \"i\"\naudience = \"a\"\n{rest}\n");
+    for (text, expected) in [
+        (keyed("files = \"read\"\ntokens = true"), "line 9: no section [tokens] says whose tokens are good"),
+        (agent("files = \"read\"\ntokens = false"), "line 8: this agent has neither key nor token"),
+        (tokens(""), "`jwks` is missing here"),
+        (tokens("jwks = \"http://keys.example.com/\""), "line 10: plain http would let others"),
+        (tokens("jwks = \"https://u@keys.example.com/\""), "line 10: expected an address like"),
+        (
+            tokens("jwks = \"https://k.test/\"\nalgorithms = [\"HS256\"]"),
+            "line 11: tokens are taken with asymmetric signatures only",
+        ),
+        (
+            tokens("jwks = \"https://k.test/\"\nalgorithms = [\"none\"]"),
+            "line 11: tokens are taken with asymmetric signatures only",
+        ),
+        (tokens("jwks = \"https://k.test/\"\nalgorithms = []"), "line 11: with no algorithm no token is good"),
+        (tokens("jwks = \"https://k.test/\"\nclaim = \"\""), "line 11: this must say something"),
+    ] {
+        let told = refusal(&text);
+        assert!(told.contains(expected), "{text}\n--- told: {told}\n--- expected: {expected}");
+    }
     let told = refusal(&agent(&format!("keys = [{{ sha256 = \"{DIGEST}\", expires = 2027 }}]\nfiles = \"read\"")));
     assert!(told.contains("line 7: this value is of the wrong kind"), "{told}");
 }
