@@ -88,7 +88,6 @@ enum Waiting {
 /// Writes the audit log into a [`State`], and each sentence to another log too.
 pub struct AuditLog {
     waiting: mpsc::Sender<Waiting>,
-    lines: Option<Arc<dyn DecisionLog>>,
     news: watch::Receiver<()>,
 }
 
@@ -106,10 +105,9 @@ impl AuditLog {
         if let Some(keep) = terms.keep {
             tokio::spawn(forget(Arc::downgrade(&state), key.clone(), keep));
         }
-        let writer =
-            Writer { state, key, terms, lines: lines.clone(), told, signed: end.seq, sign_by: None, end: Some(end) };
+        let writer = Writer { state, key, terms, lines, told, signed: end.seq, sign_by: None, end: Some(end) };
         tokio::spawn(writer.run(records));
-        Ok(Self { waiting, lines, news })
+        Ok(Self { waiting, news })
     }
 
     /// Signs the end of the chain. To be called when nothing is recorded any more.
@@ -130,26 +128,13 @@ impl DecisionLog for AuditLog {
     fn record(&self, record: Record) -> Recording<'_> {
         Box::pin(async move {
             let (written, done) = oneshot::channel();
-            let line = self.lines.as_ref().map(|lines| (lines, record.clone()));
             self.waiting.send(Waiting::Record(Box::new(record), Some(written))).await.map_err(|_| LogError)?;
-            done.await.map_err(|_| LogError)?;
-            match line {
-                // It is safe already; whoever reads along may be slow.
-                Some((lines, record)) => lines.note(record).await,
-                None => Ok(()),
-            }
+            done.await.map_err(|_| LogError)
         })
     }
 
     fn note(&self, record: Record) -> Recording<'_> {
-        Box::pin(async move {
-            let line = self.lines.as_ref().map(|lines| (lines, record.clone()));
-            self.waiting.send(Waiting::Record(Box::new(record), None)).await.map_err(|_| LogError)?;
-            match line {
-                Some((lines, record)) => lines.note(record).await,
-                None => Ok(()),
-            }
-        })
+        Box::pin(async move { self.waiting.send(Waiting::Record(Box::new(record), None)).await.map_err(|_| LogError) })
     }
 
     fn news(&self) -> Option<watch::Receiver<()>> {
@@ -192,12 +177,18 @@ impl Writer {
             match timeout_at(self.sign_by.unwrap_or(far), records.recv_many(&mut batch, BATCH)).await {
                 Ok(0) => break,
                 Ok(_) => {
+                    // Whoever is ready to ask comes along: a transaction of many costs little more than one of few.
+                    tokio::task::yield_now().await;
                     wait_for_company(&mut batch, &mut records).await;
                     if let Err(error) = self.write(&mut batch).await {
                         // Whoever waits is told by the drop of its sender.
                         tracing::error!(%error, "the audit log cannot be written");
                         batch.clear();
                         self.end = None;
+                    }
+                    if self.say(&batch).await.is_err() {
+                        // What cannot be said is refused from now on: nobody receives any more.
+                        break;
                     }
                     let ends: Vec<_> = batch.drain(..).filter_map(Waiting::end).collect();
                     if !ends.is_empty() {
@@ -247,6 +238,17 @@ impl Writer {
         Ok(())
     }
 
+    /// Says what is safe by now, all at once: whoever reads along is woken once for it.
+    async fn say(&self, batch: &[Waiting]) -> Result<(), LogError> {
+        let Some(lines) = &self.lines else { return Ok(()) };
+        for waiting in batch {
+            if let Waiting::Record(record, _) = waiting {
+                lines.note((**record).clone()).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Signs the chain's end and says it aloud.
     async fn sign(&mut self) {
         self.sign_by = None;
@@ -268,6 +270,11 @@ impl Writer {
 /// Outcomes alone are not worth an `fsync` of their own, for which the next decision would have to wait: they go with it
 /// if it comes soon.
 async fn wait_for_company(batch: &mut Vec<Waiting>, records: &mut mpsc::Receiver<Waiting>) {
+    while batch.len() < BATCH
+        && let Ok(waiting) = records.try_recv()
+    {
+        batch.push(waiting);
+    }
     let until = Instant::now() + COMPANY;
     while batch.len() < BATCH && !batch.iter().any(Waiting::is_awaited) {
         match timeout_at(until, records.recv_many(batch, BATCH - batch.len())).await {
