@@ -7,6 +7,7 @@
 
 use crate::policy::{CredentialTerms, Policy, Violations};
 use crate::problem::Fault;
+use crate::sending::Asker;
 use crate::sentence::size;
 use crate::upstream;
 use futures_util::future::join_all;
@@ -15,7 +16,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
-use updock_client::{Call, Client, Error};
+use updock_client::{Call, Error};
 use updock_types::policy::Refusal;
 use updock_types::signer::{Confirmed, ProblemKind};
 use updock_types::{FileUuid, Timestamp};
@@ -90,13 +91,13 @@ struct Keeping {
 /// Reads and judges each file, then stores all that may be, with one request where there are several. An end for each,
 /// in their order; none takes longer because there are others.
 pub(crate) async fn confirm_each(
-    client: &Client,
+    asker: Asker<'_>,
     policy: &Policy,
     terms: &CredentialTerms,
     files: &[FileUuid],
 ) -> Vec<Result<Confirmed, Unconfirmed>> {
     let (start, places) = (Instant::now(), Semaphore::new(AT_ONCE));
-    let looks = files.iter().map(|file| judged(client, policy, *file, start, &places));
+    let looks = files.iter().map(|file| judged(asker, policy, *file, start, &places));
     let mut ends: Vec<_> = join_all(looks).await;
     let wanted: Vec<FileUuid> = ends
         .iter()
@@ -105,7 +106,7 @@ pub(crate) async fn confirm_each(
         .map(|(_, file)| *file)
         .collect();
     if !wanted.is_empty() {
-        let stored = store(client, &wanted).await;
+        let stored = store(asker, &wanted).await;
         for (end, file) in ends.iter_mut().zip(files).filter(|(_, file)| wanted.contains(file)) {
             let Ok(truth) = end else { continue };
             match &stored {
@@ -130,12 +131,12 @@ pub(crate) async fn confirm_each(
 }
 
 /// Stores files, and tells since when each of them is.
-async fn store(client: &Client, files: &[FileUuid]) -> Result<BTreeMap<FileUuid, Option<Timestamp>>, Error> {
+async fn store(asker: Asker<'_>, files: &[FileUuid]) -> Result<BTreeMap<FileUuid, Option<Timestamp>>, Error> {
     if let [file] = files {
-        let after: Truth = client.ask(&Call::FileStore(*file)).await?;
+        let after: Truth = asker.ask(&Call::FileStore(*file)).await?;
         return Ok([(*file, after.datetime_stored)].into());
     }
-    let Stored { result, problems } = client.ask(&Call::FilesStore(files.to_vec())).await?;
+    let Stored { result, problems } = asker.ask(&Call::FilesStore(files.to_vec())).await?;
     for (file, problem) in problems {
         tracing::warn!(file, problem, "a file was not stored");
     }
@@ -149,13 +150,13 @@ fn failed(error: &Error, policy: &Policy, file: FileUuid) -> Fault {
 
 /// Reads and judges a file; what breaks the policy is deleted if it says so.
 async fn judged(
-    client: &Client,
+    asker: Asker<'_>,
     policy: &Policy,
     file: FileUuid,
     start: Instant,
     places: &Semaphore,
 ) -> Result<Truth, Unconfirmed> {
-    let truth = ready(client, file, start, places).await.map_err(|error| failed(&error, policy, file))?;
+    let truth = ready(asker, file, start, places).await.map_err(|error| failed(&error, policy, file))?;
     let Some(truth) = truth else {
         let sentence = format!("File {file} is still being processed by Uploadcare; ask again in 2 seconds.");
         return Err(Fault::new(ProblemKind::Unavailable, sentence).retry_after(Duration::from_secs(2)).into());
@@ -167,7 +168,10 @@ async fn judged(
         let fault = Fault::new(ProblemKind::PolicyViolation, in_words(&refusal, &truth, policy));
         let delete = policy.violations == Violations::Delete && truth.datetime_stored.is_none() && is_fresh(&truth);
         if delete {
-            client.file_delete(file).await.map_err(|error| failed(&error, policy, file))?;
+            asker
+                .ask::<serde::de::IgnoredAny>(&Call::FileDelete(file))
+                .await
+                .map_err(|error| failed(&error, policy, file))?;
         }
         return Err(Unconfirmed { fault, deleted: delete });
     }
@@ -175,12 +179,12 @@ async fn judged(
 }
 
 /// The file's facts once it is ready; `None` if it takes longer than a caller should wait.
-async fn ready(client: &Client, file: FileUuid, start: Instant, places: &Semaphore) -> Result<Option<Truth>, Error> {
+async fn ready(asker: Asker<'_>, file: FileUuid, start: Instant, places: &Semaphore) -> Result<Option<Truth>, Error> {
     let mut wait = FIRST_WAIT;
     loop {
         // Held while asking, not while waiting. It is never closed; if it were, nobody would be kept back.
         let place = places.acquire().await;
-        let truth: Truth = client.ask(&Call::FileInfo(file)).await?;
+        let truth: Truth = asker.ask(&Call::FileInfo(file)).await?;
         drop(place);
         if truth.is_ready {
             return Ok(Some(truth));

@@ -4,7 +4,7 @@ use crate::body::{self, BATCH_LIMIT, Body, FRONT_LIMIT, Label};
 use crate::decision::Need;
 use crate::problem::Fault;
 use crate::signer::{Asked, Signer, Visit};
-use crate::{gateway, idempotency, operation, sentence};
+use crate::{gateway, idempotency, operation, patience, sentence};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use std::time::Instant;
@@ -39,14 +39,16 @@ pub(crate) async fn uploadcare(
             Some((key.to_owned(), same))
         }
     };
+    let no_ids = operation::no_ids(row, &body);
     let call = operation::call(address, uri.query(), &body)?;
     let words = sentence::call_words(&call);
     let asked = Asked { operation: row.id.as_str(), words: &words, sentence_follows: false };
     let allowed = signer.decide(&visit, Need::of_call(&call), asked, call).await?;
     let address = format!("{}{prefix}", signer.address());
+    let asker = signer.upstream().for_caller(visit.caller().id(), patience::of(&headers));
     let act = async {
         let start = Instant::now();
-        match gateway::forward(signer.client(), &signer.policy(), &address, &allowed).await {
+        match gateway::forward(asker, &signer.policy(), &address, &allowed, &no_ids).await {
             Ok(response) => {
                 signer.carried_out(&visit, asked, response.status().as_u16(), start.elapsed()).await;
                 Ok(response)

@@ -6,31 +6,42 @@
 use crate::decision::Allowed;
 use crate::policy::Policy;
 use crate::problem::Fault;
+use crate::sending::Asker;
 use crate::{operation, upstream};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, Uri, header};
 use serde_json::Value;
-use updock_client::{Answer, Call, Client, Error};
+use std::time::{Duration, Instant};
+use updock_client::{Answer, Call, Error};
 use updock_types::rest::{BATCH_LIMIT, MEDIA_TYPE};
 use updock_types::signer::ProblemKind;
 use updock_types::{FileUuid, GroupId, Redaction};
 
-/// Sends an allowed call and gives its answer in our terms. `address` is where our REST front is reached.
+/// What the service says of an id that is none. Source: REST API v0.7, Batch file storing.
+const NO_ID: &str = "Invalid";
+/// After which no further batch of a request is begun, and what is said of the files left over.
+const BATCHES_WITHIN: Duration = Duration::from_mins(1);
+const NOT_IN_TIME: &str = "Not done within a minute; ask again for these.";
+
+/// Sends an allowed call and gives its answer in our terms. `address` is where our REST front is reached, `no_ids` what
+/// stood in a batch and is no id.
 pub(crate) async fn forward(
-    client: &Client,
+    asker: Asker<'_>,
     policy: &Policy,
     address: &str,
     allowed: &Allowed<Call>,
+    no_ids: &[String],
 ) -> Result<Response, Fault> {
+    let several = |files: &[FileUuid]| files.len() > BATCH_LIMIT || !no_ids.is_empty();
     match allowed.what() {
-        Call::FilesStore(files) if files.len() > BATCH_LIMIT => {
-            batches(client, policy, address, files, Call::FilesStore).await
+        Call::FilesStore(files) if several(files) => {
+            batches(asker, policy, address, (files, no_ids), Call::FilesStore).await
         }
-        Call::FilesDelete(files) if files.len() > BATCH_LIMIT => {
-            batches(client, policy, address, files, Call::FilesDelete).await
+        Call::FilesDelete(files) if several(files) => {
+            batches(asker, policy, address, (files, no_ids), Call::FilesDelete).await
         }
         call => {
-            let answer = client.send(call).await.map_err(|error| failed(&error, policy))?;
+            let answer = asker.send(call).await.map_err(|error| failed(&error, policy))?;
             in_our_terms(&answer, policy, address, allowed)
         }
     }
@@ -58,26 +69,36 @@ fn in_our_terms(answer: &Answer, policy: &Policy, address: &str, allowed: &Allow
     }
 }
 
-/// More ids than the service takes at once: one call after another, and one answer for all. After the first has been
-/// carried out an error no longer undoes it, so from then on what failed is told id by id, as the service does.
+/// More ids than the service takes at once: one call after another, and one answer for all, oldest file first as the
+/// service has it. After the first has been carried out an error no longer undoes it, so from then on what failed is
+/// told id by id, as the service does.
 async fn batches(
-    client: &Client,
+    asker: Asker<'_>,
     policy: &Policy,
     address: &str,
-    files: &[FileUuid],
+    (files, no_ids): (&[FileUuid], &[String]),
     call: fn(Vec<FileUuid>) -> Call,
 ) -> Result<Response, Fault> {
-    let (mut result, mut problems) = (Vec::new(), serde_json::Map::new());
+    let mut result: Vec<Value> = Vec::new();
+    let mut problems: serde_json::Map<_, _> = no_ids.iter().map(|text| (text.clone(), NO_ID.into())).collect();
+    let mut carried_out = 0;
+    let start = Instant::now();
     let mut parts = files.chunks(BATCH_LIMIT);
     while let Some(some) = parts.next() {
+        if start.elapsed() > BATCHES_WITHIN {
+            let untouched = std::iter::once(some).chain(parts).flatten();
+            problems.extend(untouched.map(|file| (file.to_string(), NOT_IN_TIME.into())));
+            break;
+        }
         let one = call(some.to_vec());
-        match client.ask::<Value>(&one).await {
+        match asker.ask::<Value>(&one).await {
             Ok(mut batch) => {
                 localise(&mut batch, &one, address)?;
                 result.extend(batch["result"].as_array_mut().map(std::mem::take).unwrap_or_default());
                 problems.extend(batch["problems"].as_object_mut().map(std::mem::take).unwrap_or_default());
+                carried_out += 1;
             }
-            Err(error) if result.is_empty() && problems.is_empty() => return Err(failed(&error, policy)),
+            Err(error) if carried_out == 0 => return Err(failed(&error, policy)),
             Err(error) => {
                 let why = failed(&error, policy).detail().to_owned();
                 let untouched = std::iter::once(some).chain(parts).flatten();
@@ -86,6 +107,8 @@ async fn batches(
             }
         }
     }
+    // All dates have one form, in which the order of texts is that of times.
+    result.sort_by(|one, other| one["datetime_uploaded"].as_str().cmp(&other["datetime_uploaded"].as_str()));
     Ok(json(StatusCode::OK, &serde_json::json!({ "status": "ok", "result": result, "problems": problems })))
 }
 

@@ -26,6 +26,8 @@ use updock_types::{
 
 /// Most ids in one request to us; they go on in batches of [`Operation::batch_limit`].
 pub(crate) const BATCH_MOST: usize = 5_000;
+/// Longest text that is told back as no id, in characters.
+const ID_MOST: usize = 100;
 /// Most conversions in one request.
 const PATHS_MOST: usize = 100;
 /// Longest text that is passed on inside a body, in bytes: an address, a source, a path.
@@ -121,6 +123,13 @@ fn matches(row: &Operation, path: &str) -> Option<Parameters> {
     }
 }
 
+/// The texts of a batch that are no file ids. The service tells those one by one and does the rest, and so do we.
+pub(crate) fn no_ids(row: &Operation, body: &Body<'_>) -> Vec<String> {
+    let batch = matches!(row.id, OperationId::FilesStore | OperationId::FilesDelete);
+    let texts: Vec<String> = if batch { body.json().unwrap_or_default() } else { Vec::new() };
+    texts.into_iter().filter(|text| FileUuid::parse(text).is_err()).collect()
+}
+
 /// Gives the address its query and body.
 pub(crate) fn call(address: Address, query: Option<&str>, body: &Body<'_>) -> Result<Call, Fault> {
     use OperationId as Id;
@@ -203,7 +212,7 @@ fn bad(sentence: impl Into<String>) -> Fault {
     Fault::new(ProblemKind::BadRequest, sentence)
 }
 
-/// The ids of a batch: a JSON list of them.
+/// The ids of a batch, each once: a JSON list of them. What is none is left to [`no_ids`].
 fn ids(body: &Body<'_>) -> Result<Vec<FileUuid>, Fault> {
     let texts: Vec<String> = body.json().map_err(|_| {
         bad("The body should be a list of file UUIDs, like [\"17be4678-dab7-4bc7-8753-28914a22960a\"].")
@@ -211,8 +220,11 @@ fn ids(body: &Body<'_>) -> Result<Vec<FileUuid>, Fault> {
     if texts.is_empty() || texts.len() > BATCH_MOST {
         return Err(bad(format!("A list of files has 1 to {BATCH_MOST} UUIDs.")));
     }
-    let read = |text: &String| FileUuid::parse(text).map_err(|_| bad("The list holds something that is no file UUID."));
-    texts.iter().map(read).collect()
+    if texts.iter().any(|text| text.chars().count() > ID_MOST) {
+        return Err(bad("The list holds something that is no file UUID."));
+    }
+    let mut seen = BTreeSet::new();
+    Ok(texts.iter().filter_map(|text| FileUuid::parse(text).ok()).filter(|file| seen.insert(*file)).collect())
 }
 
 /// A file to copy: its UUID, `UUID/-/op/.../`, or its CDN address. Goes on as it came, in a JSON string.
@@ -251,7 +263,9 @@ fn remote_copy(body: &Body<'_>) -> Result<RemoteCopy, Fault> {
 }
 
 fn tags(fields: &mut Fields, name: &'static str) -> Result<Vec<String>, Fault> {
-    let texts = fields.parsed::<Vec<String>>(name, "a list of texts")?.unwrap_or_default();
+    let mut texts = fields.parsed::<Vec<String>>(name, "a list of texts")?.unwrap_or_default();
+    // As the service does.
+    texts.retain(|text| !text.trim().is_empty());
     if texts.iter().all(|text| Tag::parse(text).is_ok()) {
         Ok(texts)
     } else {
@@ -459,10 +473,11 @@ pub(crate) fn groups_query(query: &str) -> Result<GroupsQuery, Fault> {
 
 /// Reads the query of `POST /files/search/`. Source: REST API v0.7, File search.
 pub(crate) fn search_page(query: &str) -> Result<SearchPage, Fault> {
-    let read = pairs(query, &["limit", "offset"])?;
+    let read = pairs(query, &["limit", "offset", "include"])?;
     Ok(SearchPage {
         limit: value(&read, "limit", "a number from 1 to 100", limit(100))?,
         offset: value(&read, "offset", "a number from 0", |text| text.parse().ok())?,
+        appdata: read.get("include").is_some_and(|value| value == "appdata"),
     })
 }
 
@@ -494,7 +509,7 @@ mod tests {
             plain(Method::GET, "/files/?limit=2&removed=true&include=appdata".into()),
             (
                 Method::POST,
-                "/files/search/?limit=2&offset=4".into(),
+                "/files/search/?limit=2&offset=4&include=appdata".into(),
                 r#"{"query":"cats","sort":[]}"#.into(),
                 r#"{"query":"cats"}"#.into(),
             ),
@@ -517,7 +532,7 @@ mod tests {
                 format!(r#"{{"source":"{FILE}","target":"s3","make_public":false}}"#),
             ),
             plain(Method::GET, of_file("tags/")),
-            (Method::PUT, of_file("tags/"), r#"{"tags":["cat"]}"#.into(), r#"{"tags":["cat"]}"#.into()),
+            (Method::PUT, of_file("tags/"), r#"{"tags":["cat"," "]}"#.into(), r#"{"tags":["cat"]}"#.into()),
             (Method::PATCH, of_file("tags/"), r#"{"add":["dog"]}"#.into(), r#"{"add":["dog"],"delete":[]}"#.into()),
             plain(Method::GET, of_file("metadata/")),
             plain(Method::GET, of_file("metadata/color/")),
@@ -590,7 +605,7 @@ mod tests {
         for (method, target, body, expected) in [
             (Method::PUT, "/files/storage/", "{}", "a list of file UUIDs"),
             (Method::PUT, "/files/storage/", "[]", "1 to 5000"),
-            (Method::PUT, "/files/storage/", "[\"x\"]", "no file UUID"),
+            (Method::PUT, "/files/storage/", &format!("[\"{}\"]", "x".repeat(101)), "no file UUID"),
             (Method::PUT, "/files/storage/", "[1]", "a list of file UUIDs"),
             (Method::PUT, &tags, r#"{"tag":["a"]}"#, "`tag` is not known here"),
             (Method::PUT, &tags, r#"{"tags":"a"}"#, "`tags` should be a list of texts"),
@@ -636,6 +651,16 @@ mod tests {
             assert!(fault.detail().contains(expected), "{target} {body}: {}", fault.detail());
             assert!(fault.detail().ends_with('.'));
         }
+    }
+
+    #[test]
+    fn of_a_batch_each_file_counts_once_and_what_is_no_id_is_told_apart() {
+        let body = format!("[\"{FILE}\",\"x\",\"{FILE}\",\"../{FILE}\"]");
+        let body = Body::json_of(body.as_bytes());
+        let address = address(&Method::DELETE, "/files/storage/").unwrap();
+        assert_eq!(no_ids(address.row, &body), ["x".to_owned(), format!("../{FILE}")]);
+        let read = call(address, None, &body).unwrap();
+        assert_eq!(read, Call::FilesDelete(vec![FileUuid::parse(FILE).unwrap()]));
     }
 
     #[test]
@@ -778,6 +803,8 @@ mod tests {
             let (path, query) = target.split_once('?').map_or((target.as_str(), None), |(path, query)| (path, Some(query)));
             let given = if form { Body::form_of(mixed.as_bytes()) } else { Body::json_of(mixed.as_bytes()) };
             match call(address(method, path).unwrap(), query, &given) {
+                // A batch of nothing but what is no id is not sent.
+                Ok(read) if read.body() == b"[]" => {}
                 Ok(read) => {
                     let sent = read.body();
                     let again = call(address(method, path).unwrap(), query, &Body::json_of(&sent)).unwrap();

@@ -1,14 +1,41 @@
 //! Every failure on its way out: one [`Fault`], rendered as a problem document (RFC 9457) in one place.
 //!
+//! Official SDKs read an answer only under Uploadcare's own media type, and of an error show the member `detail`. Who
+//! asks for that type gets the same document under it.
+//!
 //! A [`Fault`] travels to the outermost layer as an extension of an empty response; there [`render`] gives it its
 //! request id and its body. Its sentence is for the caller and never holds a secret; causes go to the log.
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use std::time::Duration;
 use updock_types::signer::{Problem, ProblemKind};
 
 const MEDIA_TYPE: &str = "application/problem+json";
+
+/// Under which media type a problem travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Label {
+    /// RFC 9457's own.
+    Problem,
+    /// The REST API's, for whoever asks for it.
+    Uploadcare,
+}
+
+impl Label {
+    /// What a request with these headers asks for.
+    pub(crate) fn asked(headers: &HeaderMap) -> Self {
+        let asks = |value: &HeaderValue| value.to_str().is_ok_and(|text| text.contains(updock_types::rest::MEDIA_TYPE));
+        if headers.get_all(header::ACCEPT).iter().any(asks) { Self::Uploadcare } else { Self::Problem }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Problem => MEDIA_TYPE,
+            Self::Uploadcare => updock_types::rest::MEDIA_TYPE,
+        }
+    }
+}
 
 /// Why a request failed, in words for the caller.
 #[derive(Debug, Clone)]
@@ -75,12 +102,12 @@ impl IntoResponse for Fault {
 }
 
 /// Gives a response that carries a [`Fault`] its body; leaves every other as it is.
-pub(crate) fn render(mut response: Response, request_id: &str) -> Response {
+pub(crate) fn render(mut response: Response, request_id: &str, label: Label) -> Response {
     let Some(Fault(parts)) = response.extensions_mut().remove::<Fault>() else { return response };
     let Parts { mut problem, retry_after, allow } = *parts;
     problem.request_id = Some(request_id.to_owned());
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(label.as_str()));
     headers.remove(header::CONTENT_LENGTH);
     if let Some(wait) = retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));

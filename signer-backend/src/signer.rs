@@ -13,14 +13,15 @@ use crate::live::{Holder, Live, Unchangeable};
 use crate::log::{DecisionLog, Phase, Record};
 use crate::metrics::Metrics;
 use crate::policy::{CredentialTerms, Policy};
-use crate::problem::{Fault, render};
+use crate::problem::{Fault, Label, render};
 use crate::random::base62;
+use crate::sending::Upstream;
 use crate::sentence::{self, Pass};
 use crate::signing::Signing;
 use crate::state::{MemoryState, State as Store};
 use crate::tokens::is_token;
 use crate::webhooks::{self as hooks, events::Streams};
-use crate::{audit, clock, cors, credentials, front, limits, operation, own, upstream};
+use crate::{audit, clock, cors, credentials, front, limits, operation, own, patience, upstream};
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -51,7 +52,7 @@ pub struct Signer(Arc<Inner>);
 
 struct Inner {
     live: Holder,
-    client: Client,
+    upstream: Upstream,
     log: Arc<dyn DecisionLog>,
     state: Arc<dyn Store>,
     /// Signs tokens for streams of events, where webhooks are taken.
@@ -130,7 +131,7 @@ impl SignerBuilder {
         Signer(Arc::new(Inner {
             events_key: self.events_key.filter(|_| policy.webhooks.is_some()),
             live: Holder::new(policy, self.receipts, address),
-            client,
+            upstream: Upstream::new(client),
             log: self.log,
             state,
             metrics: Metrics::default(),
@@ -205,7 +206,7 @@ impl Signer {
         let mut wait = Duration::from_secs(1);
         let mut said = false;
         loop {
-            let answer = self.0.client.send(&Call::ProjectInfo).await;
+            let answer = self.0.upstream.client().send(&Call::ProjectInfo).await;
             if let Some(offset) = answer.as_ref().ok().and_then(|answer| clock::offset(&answer.headers))
                 && offset.judged() != clock::Judged::Good
             {
@@ -266,8 +267,8 @@ impl Signer {
         Ok(())
     }
 
-    pub(crate) fn client(&self) -> &Client {
-        &self.0.client
+    pub(crate) fn upstream(&self) -> &Upstream {
+        &self.0.upstream
     }
 
     pub(crate) fn address(&self) -> &str {
@@ -281,7 +282,9 @@ impl Signer {
     /// `/metrics`, to be served on a listener of its own: it asks nobody who they are.
     pub fn metrics_router(&self) -> Router {
         let numbers = async |State(signer): State<Self>| {
-            ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], signer.0.metrics.text())
+            let mut text = signer.0.metrics.text();
+            signer.0.upstream.pacer().write(&mut text);
+            ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text)
         };
         Router::new().route("/metrics", get(numbers)).with_state(self.clone())
     }
@@ -571,7 +574,8 @@ async fn frame(State(signer): State<Signer>, mut request: Request, next: Next) -
     let id = base62(12);
     let (method, path) = (request.method().clone(), masked(request.uri().path()).into_owned());
     request.extensions_mut().insert(RequestId(id.clone()));
-    let mut response = render(next.run(request).await, &id);
+    let label = Label::asked(request.headers());
+    let mut response = render(next.run(request).await, &id, label);
     tracing::debug!(request_id = %id, %method, path, status = response.status().as_u16(), "answered");
     signer.0.metrics.answered(response.status().as_u16());
     signer.0.metrics.requests.took(start.elapsed());
@@ -651,10 +655,11 @@ async fn confirm_upload(
     };
     let asked = Asked { operation: own::UPLOAD_CONFIRM.id, words: &words, sentence_follows: false };
     let allowed = signer.decide(&visit, Need::own(&own::UPLOAD_CONFIRM), asked, files).await?;
-    let (live, client) = (signer.live(), signer.client());
+    let (live, upstream) = (signer.live(), signer.upstream());
     let policy = &*live.policy;
     let mut ends = Vec::new();
-    let confirmed = confirm_each(client, policy, terms(policy, &visit.caller), allowed.what()).await;
+    let asker = upstream.for_caller(visit.caller.id(), patience::USUAL);
+    let confirmed = confirm_each(asker, policy, terms(policy, &visit.caller), allowed.what()).await;
     for (mut end, uuid) in confirmed.into_iter().zip(allowed.what()) {
         let text = match &mut end {
             Ok(confirmed) => {

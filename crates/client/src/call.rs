@@ -208,6 +208,7 @@ impl Call {
             Self::FilesSearch(_, page) => {
                 pairs.add("limit", page.limit);
                 pairs.add("offset", page.offset);
+                pairs.add("include", page.appdata.then_some("appdata"));
             }
             Self::FileInfoWithAppdata(_) => pairs.add("include", Some("appdata")),
             Self::GroupsList(query) => {
@@ -317,7 +318,7 @@ mod tests {
         let mut calls = vec![
             (Call::FilesList(FilesQuery::default()), "GET", "/files/".to_owned(), ""),
             (Call::FilesList(files), "GET", "/files/?limit=2&ordering=-datetime_uploaded&from=2026-11-01T00%3A00%3A00.000000Z&offset=0&stored=true&removed=true&include=appdata".to_owned(), ""),
-            (Call::FilesSearch(Box::new(search), SearchPage { limit: Some(2), offset: Some(4) }), "POST", "/files/search/?limit=2&offset=4".to_owned(), r#"{"is_image":true}"#),
+            (Call::FilesSearch(Box::new(search), SearchPage { limit: Some(2), offset: Some(4), appdata: true }), "POST", "/files/search/?limit=2&offset=4&include=appdata".to_owned(), r#"{"is_image":true}"#),
             (Call::FileInfo(file), "GET", of_file(""), ""),
             (Call::FileInfoWithAppdata(file), "GET", of_file("?include=appdata"), ""),
             (Call::FileStore(file), "PUT", of_file("storage/"), ""),

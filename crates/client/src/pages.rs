@@ -29,7 +29,7 @@ impl Client {
 
     /// What a search finds; the service gives the first thousand at most. Ends with the first error.
     pub fn search(&self, search: Search) -> impl Stream<Item = Result<Found, Error>> + Send + '_ {
-        let first = SearchPage { limit: Some(SEARCH_PAGE), offset: None };
+        let first = SearchPage { limit: Some(SEARCH_PAGE), offset: None, appdata: false };
         let ask = move |page| {
             let search = search.clone();
             async move {
@@ -131,6 +131,7 @@ fn search_page(query: &str) -> Option<SearchPage> {
         match &*name {
             "limit" => read.limit = Some(value.parse().ok()?),
             "offset" => read.offset = Some(value.parse().ok()?),
+            "include" => read.appdata = value == "appdata",
             _ => {}
         }
     }
@@ -165,7 +166,7 @@ mod tests {
             let error = next(link, &FilesQuery::default(), files_query).unwrap_err();
             assert!(matches!(error, Error::Unexpected { .. }), "{link}: {error}");
         }
-        assert!(next("?offset=2", &SearchPage { limit: None, offset: Some(2) }, search_page).is_err());
-        assert!(next("?offset=4", &SearchPage { limit: None, offset: Some(2) }, search_page).is_ok());
+        assert!(next("?offset=2", &SearchPage { offset: Some(2), ..SearchPage::default() }, search_page).is_err());
+        assert!(next("?offset=4", &SearchPage { offset: Some(2), ..SearchPage::default() }, search_page).is_ok());
     }
 }

@@ -111,7 +111,7 @@ async fn files_are_searched() {
     let found: BTreeSet<_> =
         service.client.search(search.clone()).map_ok(|found| found.file.uuid).try_collect().await.unwrap();
     assert_eq!(found, files);
-    let page = SearchPage { limit: Some(2), offset: None };
+    let page = SearchPage { limit: Some(2), ..SearchPage::default() };
     let first = service.client.files_search(search, page).await.unwrap();
     assert_eq!((first.results.len(), first.next.is_some()), (2, true));
     assert_eq!(refused(service.client.files_search(Search::default(), page).await), 400);

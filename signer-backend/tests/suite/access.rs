@@ -139,11 +139,12 @@ async fn uploadcares_own_refusals_are_passed_on_and_its_outages_are_named() {
     let fault = |effect: Effect| vec![Fault { effect, ..Fault::default() }];
     let html = Some("<html>".to_owned());
     for (effect, status, kind) in [
-        (Effect { status: Some(429), retry_after: Some(7), ..Effect::default() }, 429, "throttled"),
         (Effect { status: Some(503), ..Effect::default() }, 502, "upstream-unavailable"),
         (Effect { status: Some(404), body: html.clone(), ..Effect::default() }, 404, "not-found"),
         (Effect { status: Some(401), ..Effect::default() }, 502, "upstream-refused"),
         (Effect { reset: Some(updock_local::Reset::BeforeBody), ..Effect::default() }, 502, "upstream-unavailable"),
+        // Last: after it nothing is asked for a while.
+        (Effect { status: Some(429), retry_after: Some(7), ..Effect::default() }, 429, "throttled"),
     ] {
         stage.local.set_faults(fault(effect));
         let reply = stage.ask(&key, "GET", "/v1/uploadcare/files/", "").await;

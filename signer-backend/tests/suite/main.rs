@@ -20,6 +20,7 @@ mod instances;
 mod keeping;
 mod matrix;
 mod nested;
+mod pace;
 mod policy_asked;
 mod policy_file;
 mod postgres;

@@ -108,6 +108,8 @@ pub struct SearchPage {
     pub limit: Option<u16>,
     /// How many to skip.
     pub offset: Option<u16>,
+    /// Also what add-ons found.
+    pub appdata: bool,
 }
 
 /// A file that was found.
