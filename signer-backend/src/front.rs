@@ -1,13 +1,14 @@
 //! The REST front's one handler: parse, decide, record, forward. What an operation needs stands in the table.
 
 use crate::body::{self, BATCH_LIMIT, Body, FRONT_LIMIT, Label};
-use crate::decision::Need;
+use crate::decision::{Allowed, Need};
 use crate::problem::Fault;
 use crate::signer::{Asked, Signer, Visit};
-use crate::{gateway, idempotency, operation, patience, sentence};
+use crate::{gateway, idempotency, listing, operation, patience, sentence};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use std::time::Instant;
+use updock_client::Call;
 use updock_types::signer::{ProblemKind, paths};
 use updock_types::{Area, Operation};
 
@@ -30,33 +31,60 @@ pub(crate) async fn uploadcare(
         Some((Label::Form, bytes)) => Body::Form(bytes),
         Some((_, bytes)) => Body::Json(bytes),
     };
-    let key = match idempotency::key(&headers)?.filter(|_| method != http::Method::GET) {
-        None => None,
-        Some(key) => {
-            let sent = read.as_ref().map(|(_, bytes)| bytes.as_ref()).unwrap_or_default();
-            let query = uri.query().unwrap_or_default().as_bytes();
-            let same = idempotency::fingerprint(&[row.id.as_str().as_bytes(), path.as_bytes(), query, sent]);
-            Some((key.to_owned(), same))
-        }
-    };
+    let sent = read.as_ref().map(|(_, bytes)| bytes.as_ref()).unwrap_or_default();
+    let query = uri.query().unwrap_or_default().as_bytes();
+    let key = idempotency::asked(&headers, &[row.id.as_str().as_bytes(), path.as_bytes(), query, sent])?;
+    let key = key.filter(|_| method != http::Method::GET);
     let no_ids = operation::no_ids(row, &body);
     let call = operation::call(address, uri.query(), &body)?;
     let words = sentence::call_words(&call);
-    let asked = Asked { operation: row.id.as_str(), words: &words, sentence_follows: false };
-    let allowed = signer.decide(&visit, Need::of_call(&call), asked, call).await?;
+    let wish = Wish { operation: row.id.as_str(), words: &words, need: Need::of_call(&call), key };
     let address = format!("{}{prefix}", signer.address());
-    let asker = signer.upstream().for_caller(visit.caller().id(), patience::of(&headers));
+    let lines = listing::first(&call, &headers);
+    carry_out(&signer, &visit, wish, call, async |allowed| match lines {
+        Some(first) => {
+            let (who, request_id) = (visit.caller().id().to_owned(), visit.request_id().to_owned());
+            let reader = listing::Reader { signer: signer.clone(), who, address, request_id };
+            reader.answer(first).await
+        }
+        None => {
+            let asker = signer.upstream().for_caller(visit.caller().id(), patience::of(&headers));
+            gateway::forward(asker, &signer.policy(), &address, allowed, &no_ids).await
+        }
+    })
+    .await
+}
+
+/// An operation that somebody asks for.
+pub(crate) struct Wish<'a> {
+    pub(crate) operation: &'static str,
+    pub(crate) words: &'a str,
+    pub(crate) need: Need,
+    /// Its idempotency key, and what makes another request the same.
+    pub(crate) key: Option<(String, String)>,
+}
+
+/// Decides, records, acts, and records what came of it; once only where the wish has a key.
+pub(crate) async fn carry_out(
+    signer: &Signer,
+    visit: &Visit,
+    wish: Wish<'_>,
+    call: Call,
+    act: impl AsyncFnOnce(&Allowed<Call>) -> Result<Response, Fault>,
+) -> Result<Response, Fault> {
+    let asked = Asked { operation: wish.operation, words: wish.words, sentence_follows: false };
+    let allowed = signer.decide(visit, wish.need, asked, call).await?;
     let act = async {
         let start = Instant::now();
-        match gateway::forward(asker, &signer.policy(), &address, &allowed, &no_ids).await {
+        match act(&allowed).await {
             Ok(response) => {
-                signer.carried_out(&visit, asked, response.status().as_u16(), start.elapsed()).await;
+                signer.carried_out(visit, asked, response.status().as_u16(), start.elapsed()).await;
                 Ok(response)
             }
-            Err(fault) => Err(signer.came_to_nothing(&visit, asked, fault).await?),
+            Err(fault) => Err(signer.came_to_nothing(visit, asked, fault).await?),
         }
     };
-    match key {
+    match wish.key {
         Some((key, same)) => idempotency::once(&**signer.state(), visit.caller().id(), &key, same, act).await,
         None => act.await,
     }

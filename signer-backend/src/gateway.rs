@@ -11,6 +11,7 @@ use crate::{operation, upstream};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, Uri, header};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use updock_client::{Answer, Call, Error};
 use updock_types::rest::{BATCH_LIMIT, MEDIA_TYPE};
@@ -57,6 +58,13 @@ fn in_our_terms(answer: &Answer, policy: &Policy, address: &str, allowed: &Allow
             redact(&mut value, allowed.decision().redact);
             Ok(json(status, &value))
         }
+        _ => not_done(answer, policy),
+    }
+}
+
+/// An answer that is no success, in our terms.
+pub(crate) fn not_done(answer: &Answer, policy: &Policy) -> Result<Response, Fault> {
+    match answer.status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS => {
             Err(refused(answer, policy))
         }
@@ -69,7 +77,7 @@ fn in_our_terms(answer: &Answer, policy: &Policy, address: &str, allowed: &Allow
     }
 }
 
-/// More ids than the service takes at once: one call after another, and one answer for all, oldest file first as the
+/// More ids than the service takes at once: one call after another, each file once, and one answer for all, oldest file first as the
 /// service has it. After the first has been carried out an error no longer undoes it, so from then on what failed is
 /// told id by id, as the service does.
 async fn batches(
@@ -83,6 +91,8 @@ async fn batches(
     let mut problems: serde_json::Map<_, _> = no_ids.iter().map(|text| (text.clone(), NO_ID.into())).collect();
     let mut carried_out = 0;
     let start = Instant::now();
+    let mut seen = BTreeSet::new();
+    let files: Vec<FileUuid> = files.iter().copied().filter(|file| seen.insert(*file)).collect();
     let mut parts = files.chunks(BATCH_LIMIT);
     while let Some(some) = parts.next() {
         if start.elapsed() > BATCHES_WITHIN {
@@ -112,7 +122,46 @@ async fn batches(
     Ok(json(StatusCode::OK, &serde_json::json!({ "status": "ok", "result": result, "problems": problems })))
 }
 
-fn failed(error: &Error, policy: &Policy) -> Fault {
+/// A page of a list.
+pub(crate) enum Page {
+    /// Its rows, and the page after it.
+    Rows { rows: Vec<Value>, next: Option<Call> },
+    /// Uploadcare's own words about this very request.
+    Answer(Response),
+}
+
+/// `offset + limit` of a search is at most this. Source: REST API v0.7, File search.
+const SEARCH_DEPTH: u16 = 1000;
+
+/// Asks for one page of a list.
+pub(crate) async fn page(asker: Asker<'_>, policy: &Policy, address: &str, call: &Call) -> Result<Page, Fault> {
+    let answer = asker.send(call).await.map_err(|error| failed(&error, policy))?;
+    if !answer.status.is_success() {
+        return not_done(&answer, policy).map(Page::Answer);
+    }
+    let mut value: Value = answer.read().map_err(|error| failed(&error, policy))?;
+    let next = match &value["next"] {
+        // A page that links to itself would go on for ever.
+        Value::String(link) => Some(linked(link, call).filter(|next| next != call).ok_or_else(no_page)?),
+        _ => None,
+    };
+    let within = |next: &Call| match next {
+        Call::FilesSearch(_, page) => page.offset.unwrap_or(0).saturating_add(page.limit.unwrap_or(0)) <= SEARCH_DEPTH,
+        _ => true,
+    };
+    localise_object(&mut value, address);
+    match value["results"].take() {
+        Value::Array(rows) => Ok(Page::Rows { rows, next: next.filter(within) }),
+        _ => Err(no_page()),
+    }
+}
+
+fn no_page() -> Fault {
+    tracing::warn!("a page of Uploadcare is no page, or links to something that is none");
+    Fault::new(ProblemKind::UpstreamUnavailable, "Uploadcare answered something unexpected; try again.")
+}
+
+pub(crate) fn failed(error: &Error, policy: &Policy) -> Fault {
     tracing::warn!(error = error as &dyn std::error::Error, "a call of Uploadcare failed");
     upstream::fault(error, policy)
 }
@@ -165,10 +214,7 @@ fn localise_object(value: &mut Value, address: &str) {
 
 /// The same list's page, asked of us.
 fn own_link(link: &str, call: &Call, address: &str) -> Result<String, Fault> {
-    linked(link, call).map(|page| format!("{address}{}", page.target())).ok_or_else(|| {
-        tracing::warn!("a page of Uploadcare links to something that is no page");
-        Fault::new(ProblemKind::UpstreamUnavailable, "Uploadcare answered something unexpected; try again.")
-    })
+    linked(link, call).map(|page| format!("{address}{}", page.target())).ok_or_else(no_page)
 }
 
 /// The page that a list's link leads to. The link is read into typed values and written anew, so it cannot become

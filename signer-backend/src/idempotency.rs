@@ -22,7 +22,7 @@ const KEPT: i64 = 86_400_000;
 const LEASE: i64 = 120_000;
 
 /// The key of a request; `None` without one.
-pub(crate) fn key(headers: &HeaderMap) -> Result<Option<&str>, Fault> {
+fn key(headers: &HeaderMap) -> Result<Option<&str>, Fault> {
     let mut given = headers.get_all(HEADER).iter();
     let Some(value) = given.next() else { return Ok(None) };
     let text = value.to_str().ok().map(str::trim).filter(|text| !text.is_empty() && text.len() <= LONGEST);
@@ -35,8 +35,13 @@ pub(crate) fn key(headers: &HeaderMap) -> Result<Option<&str>, Fault> {
     }
 }
 
+/// The key of a request that is made of these parts, and what makes another one the same.
+pub(crate) fn asked(headers: &HeaderMap, parts: &[&[u8]]) -> Result<Option<(String, String)>, Fault> {
+    Ok(key(headers)?.map(|key| (key.to_owned(), fingerprint(parts))))
+}
+
 /// What makes a request the same as another: its parts, told apart.
-pub(crate) fn fingerprint(parts: &[&[u8]]) -> String {
+fn fingerprint(parts: &[&[u8]]) -> String {
     let mut digest = Sha256::new();
     for part in parts {
         digest.update((part.len() as u64).to_be_bytes());

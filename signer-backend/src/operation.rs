@@ -45,6 +45,13 @@ pub(crate) struct Address {
     parameters: Parameters,
 }
 
+impl Address {
+    /// Of an operation whose path has no parameters.
+    pub(crate) fn of(row: &'static Operation) -> Self {
+        Self { row, parameters: Parameters::default() }
+    }
+}
+
 /// Reads method and path (below our prefix, as it came).
 pub(crate) fn address(method: &Method, path: &str) -> Result<Address, Fault> {
     let mut allowed = Vec::new();
@@ -212,7 +219,7 @@ fn bad(sentence: impl Into<String>) -> Fault {
     Fault::new(ProblemKind::BadRequest, sentence)
 }
 
-/// The ids of a batch, each once: a JSON list of them. What is none is left to [`no_ids`].
+/// The ids of a batch: a JSON list of them. What is none is left to [`no_ids`].
 fn ids(body: &Body<'_>) -> Result<Vec<FileUuid>, Fault> {
     let texts: Vec<String> = body.json().map_err(|_| {
         bad("The body should be a list of file UUIDs, like [\"17be4678-dab7-4bc7-8753-28914a22960a\"].")
@@ -223,8 +230,7 @@ fn ids(body: &Body<'_>) -> Result<Vec<FileUuid>, Fault> {
     if texts.iter().any(|text| text.chars().count() > ID_MOST) {
         return Err(bad("The list holds something that is no file UUID."));
     }
-    let mut seen = BTreeSet::new();
-    Ok(texts.iter().filter_map(|text| FileUuid::parse(text).ok()).filter(|file| seen.insert(*file)).collect())
+    Ok(texts.iter().filter_map(|text| FileUuid::parse(text).ok()).collect())
 }
 
 /// A file to copy: its UUID, `UUID/-/op/.../`, or its CDN address. Goes on as it came, in a JSON string.
@@ -654,13 +660,13 @@ mod tests {
     }
 
     #[test]
-    fn of_a_batch_each_file_counts_once_and_what_is_no_id_is_told_apart() {
+    fn of_a_batch_what_is_no_id_is_told_apart() {
         let body = format!("[\"{FILE}\",\"x\",\"{FILE}\",\"../{FILE}\"]");
         let body = Body::json_of(body.as_bytes());
         let address = address(&Method::DELETE, "/files/storage/").unwrap();
         assert_eq!(no_ids(address.row, &body), ["x".to_owned(), format!("../{FILE}")]);
         let read = call(address, None, &body).unwrap();
-        assert_eq!(read, Call::FilesDelete(vec![FileUuid::parse(FILE).unwrap()]));
+        assert_eq!(read, Call::FilesDelete(vec![FileUuid::parse(FILE).unwrap(); 2]));
     }
 
     #[test]

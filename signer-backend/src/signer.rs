@@ -21,7 +21,7 @@ use crate::signing::Signing;
 use crate::state::{MemoryState, State as Store};
 use crate::tokens::is_token;
 use crate::webhooks::{self as hooks, events::Streams};
-use crate::{audit, clock, cors, credentials, front, limits, operation, own, patience, upstream};
+use crate::{audit, clock, cors, credentials, front, jobs, limits, openapi, operation, own, patience, upstream};
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -176,10 +176,12 @@ impl Signer {
             .layer(from_fn_with_state(self.clone(), open_to_listed_origins));
         Router::new()
             .merge(browsers)
+            .merge(openapi::router(self.address()))
             .route(&format!("{}/{{*path}}", paths::UPLOADCARE), any(front::uploadcare))
             .route("/livez", get(async || "alive\n"))
             .route("/readyz", get(ready))
             .route(&format!("{}{{slug}}", hooks::PATH), post(hooks::receive::receive))
+            .route(paths::JOBS, post(jobs::start))
             .route(paths::AUDIT, get(audit::http::audit))
             .route(paths::POLICY_EXPLAIN, get(crate::policy::http::explain))
             .route(paths::RECEIPTS_VERIFY, post(verify_receipt))
@@ -474,6 +476,10 @@ impl Visit {
         let other = shadow.decision(self.caller.id(), decision.need.clone());
         let verdict = other.map_or(Verdict::Deny, |other| other.verdict);
         (verdict != decision.verdict).then(|| verdict.as_str())
+    }
+
+    pub(crate) fn request_id(&self) -> &str {
+        &self.request_id
     }
 
     fn record(&self, phase: Phase, operation: &'static str, decision: Option<&Decision>, text: String) -> Record {

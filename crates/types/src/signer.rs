@@ -24,6 +24,8 @@ pub mod paths {
     pub const AUDIT: &str = "/v1/audit";
     /// Whether the policy allows something, and why.
     pub const POLICY_EXPLAIN: &str = "/v1/policy/explain";
+    /// Starts a conversion or an add-on and waits for its end.
+    pub const JOBS: &str = "/v1/jobs";
     /// Below it lies the REST API, same paths and bodies.
     pub const UPLOADCARE: &str = "/v1/uploadcare";
 }
@@ -275,6 +277,11 @@ impl ProblemKind {
 
     fn row(self) -> &'static (Self, &'static str, u16, &'static str) {
         Self::TABLE.iter().find(|row| row.0 == self).unwrap_or(&Self::TABLE[11])
+    }
+
+    /// Every one.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::TABLE.iter().map(|row| row.0)
     }
 
     /// The `type` member.

@@ -38,6 +38,68 @@ async fn a_half_sent_request_is_closed() {
 }
 
 #[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let stage = Setup::new(VISITORS).start().await;
+    let head = format!(
+        "POST /v1/upload-credentials HTTP/1.1\r\nhost: x\r\norigin: {PAGE}\r\ncontent-type: application/json\r\n\
+         connection: close\r\ncontent-length: 20\r\n\r\n{{"
+    );
+    let mut stream = connect(&stage).await;
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    timeout(PATIENCE * 4, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("did not arrive in time"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_crowd_that_never_finishes_costs_little_memory_and_keeps_nobody_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let policy = crate::process::write_policy(directory.path(), "demosecretkey\n", "http://127.0.0.1:9/", VISITORS);
+    let running = crate::process::Running::start(&policy, "off").await;
+    let address = running.base.strip_prefix("http://").unwrap().to_owned();
+    let memory = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", running.child.id().unwrap())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    let head = format!("POST /v1/upload-credentials HTTP/1.1\r\nhost: x\r\norigin: {PAGE}\r\n");
+    let json = "content-type: application/json\r\n";
+    let beginnings = [
+        "GET /liv".to_owned(),
+        format!("{head}x-slow: {}", "x".repeat(8_000)),
+        format!("{head}{json}content-length: 8000\r\n\r\n{{\"for\":\"{}", "x".repeat(4_000)),
+        format!("{head}{json}transfer-encoding: chunked\r\n\r\n1\r\n"),
+    ];
+    let wave = async || {
+        let mut held = Vec::new();
+        for number in 0..300 {
+            let mut stream = TcpStream::connect(&address).await.unwrap();
+            stream.write_all(beginnings[number % beginnings.len()].as_bytes()).await.unwrap();
+            // Every third is torn down at once.
+            if number % 3 == 0 {
+                stream.set_zero_linger().unwrap();
+            } else {
+                held.push(stream);
+            }
+        }
+        let start = Instant::now();
+        for _ in 0..20 {
+            let reply = crate::http_client::send(&running.base, "GET", "/livez", &[], "").await;
+            assert_eq!(reply.status, 200);
+        }
+        assert!(start.elapsed() < PATIENCE * 2, "others waited for {:?}", start.elapsed());
+        memory()
+    };
+    let first = wave().await;
+    let mut last = 0;
+    for _ in 0..4 {
+        last = wave().await;
+    }
+    println!("{first} kB in the first wave, {last} kB in the fifth");
+    assert!(last < first + 16_384, "memory grew from {first} kB to {last} kB");
+}
+
+#[tokio::test]
 async fn a_full_house_lets_the_next_one_wait() {
     let limits = Limits { connections: 1, ..Limits::default() };
     let stage = Setup { limits, ..Setup::new(VISITORS) }.start().await;

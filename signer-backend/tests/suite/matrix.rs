@@ -8,16 +8,16 @@ use updock_types::{Api, Area, OPERATIONS};
 const LEVELS: [&str; 4] = ["off", "read", "write", "full"];
 
 /// A line of the table.
-struct Row {
-    operation: &'static str,
-    method: &'static str,
-    target: &'static str,
-    body: &'static str,
+pub(crate) struct Row {
+    pub(crate) operation: &'static str,
+    pub(crate) method: &'static str,
+    pub(crate) target: &'static str,
+    pub(crate) body: &'static str,
     area: &'static str,
     allowed: [bool; 4],
 }
 
-fn table() -> Vec<Row> {
+pub(crate) fn table() -> Vec<Row> {
     let lines = include_str!("matrix.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let row = |line: &'static str| {
         let columns: Vec<&str> = line.split('|').map(str::trim).collect();
