@@ -11,6 +11,7 @@ mod crash;
 mod credentials;
 mod doctor;
 mod door;
+mod fuzz;
 mod grants;
 mod guide;
 mod hooks;
