@@ -89,7 +89,12 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     step("demo --check", &mut |_| check::run(workspace, None, true));
     step("demo --check with a wrong secret", &mut |_| check::fails_with_wrong_secret(workspace));
     step("official SDKs", &mut |counts| {
-        conformance::run(workspace, &conformance::Options::default(), conformance::Form::Short, counts)
+        let options = conformance::Options::of_test(conformance::Way::Direct);
+        conformance::run(workspace, &options, conformance::Form::Short, counts)
+    });
+    step("official SDKs through the signer", &mut |counts| {
+        let options = conformance::Options::of_test(conformance::Way::Signer);
+        conformance::run(workspace, &options, conformance::Form::Short, counts)
     });
     step("fault matrix", &mut |counts| faults::run(workspace, &faults::Options::of_test(), counts));
     step("end to end", &mut |counts| e2e::run(workspace, &e2e::Options::default(), |line| counts.read(line)));

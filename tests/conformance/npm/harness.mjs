@@ -12,6 +12,10 @@ const CASE_TIMEOUT_MS = 60_000;
 
 /** Addresses of the stand-ins by configuration: open, signed, strict, slow. */
 export const standins = JSON.parse(process.env.UPDOCK_STANDINS ?? '{}');
+/** Where the REST API is: the stand-ins themselves, or signers in front of them. */
+export const rest = JSON.parse(process.env.UPDOCK_REST ?? 'null') ?? standins;
+/** Keys of agents by what they may do, `all` and `reader`; none where no signer is in between. */
+export const agents = JSON.parse(process.env.UPDOCK_AGENT_KEYS ?? 'null');
 export const publicKey = 'demopublickey';
 export const secretKey = 'demosecretkey';
 /** A file id that nobody has. */

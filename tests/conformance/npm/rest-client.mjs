@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import * as sdk from '@uploadcare/rest-client';
 import { base as upload, group as makeGroup, isReadyPoll } from '@uploadcare/upload-client';
 import { createHmac, randomUUID } from 'node:crypto';
-import { NOBODY, Suite, functionsOf, publicKey, sample, secretKey, standins, until, versionOf, withFault } from './harness.mjs';
+import { NOBODY, Suite, agents, functionsOf, publicKey, rest, sample, secretKey, standins, until, versionOf, withFault } from './harness.mjs';
 import { Neighbour } from './neighbour.mjs';
 
 const NAME = '@uploadcare/rest-client';
@@ -11,11 +11,11 @@ const suite = new Suite({ name: NAME, version: versionOf(NAME), functions: funct
 const neighbour = await Neighbour.start();
 
 const authSchema = new sdk.UploadcareAuthSchema({ publicKey, secretKey });
-const simple = new sdk.UploadcareSimpleAuthSchema({ publicKey, secretKey });
-const at = (base, schema = authSchema) => ({ apiBaseURL: base, authSchema: schema, retryNetworkErrorMaxTimes: 0 });
-const open = at(standins.open);
-const strict = at(standins.strict);
-const slow = at(standins.slow);
+const simple = new sdk.UploadcareSimpleAuthSchema({ publicKey, secretKey: agents?.all ?? secretKey });
+const at = (base, schema = agents ? simple : authSchema) => ({ apiBaseURL: base, authSchema: schema, retryNetworkErrorMaxTimes: 0 });
+const open = at(rest.open);
+const strict = at(rest.strict);
+const slow = at(rest.slow);
 
 const send = async (base, bytes, options = {}) => (await upload(bytes, { publicKey, baseURL: base, ...options })).file;
 const note = (options) => send(standins.open, Buffer.from('a few words'), { fileName: 'notes.txt', contentType: 'text/plain', ...options });
@@ -42,7 +42,7 @@ const missing = (call) => refused(call, 404, '] Not found.');
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 function isFile(file, uuid) {
   assert.equal(file.uuid, uuid);
-  assert.equal(file.url, `${standins.open}/files/${uuid}/`);
+  assert.equal(file.url, `${rest.open}/files/${uuid}/`);
   assert.match(file.datetimeUploaded, ISO);
   for (const key of ['datetimeStored', 'datetimeRemoved']) assert.ok(file[key] === null || ISO.test(file[key]), key);
   for (const key of ['isReady', 'isImage']) assert.equal(typeof file[key], 'boolean', key);
@@ -59,47 +59,47 @@ suite.success('UploadcareAuthSchema', 'signs with the secret key', async () => {
 });
 suite.success('UploadcareAuthSchema', 'signs through a resolver', async () => {
   const signatureResolver = async (text) => createHmac('sha1', secretKey).update(text).digest('hex');
-  await sdk.listOfFiles({}, at(standins.open, new sdk.UploadcareAuthSchema({ publicKey, signatureResolver })));
+  await sdk.listOfFiles({}, at(rest.open, new sdk.UploadcareAuthSchema({ publicKey, signatureResolver })));
 });
 suite.error('UploadcareAuthSchema', 'another secret', () => {
   const schema = new sdk.UploadcareAuthSchema({ publicKey, secretKey: 'other' });
-  return refused(() => sdk.listOfFiles({}, at(standins.open, schema)), 401, 'Invalid signature. Please check your Secret key.');
+  return refused(() => sdk.listOfFiles({}, at(rest.open, schema)), 401, 'Invalid signature. Please check your Secret key.');
 });
 suite.error('UploadcareAuthSchema', 'an unknown public key', () => {
   const schema = new sdk.UploadcareAuthSchema({ publicKey: 'nope', secretKey });
-  return refused(() => sdk.listOfFiles({}, at(standins.open, schema)), 401, 'Public key nope not found.');
+  return refused(() => sdk.listOfFiles({}, at(rest.open, schema)), 401, 'Public key nope not found.');
 });
 suite.success('UploadcareAuthSchema.getHeaders', 'are what the service takes', async () => {
   const { Request } = globalThis;
-  const request = new Request(`${standins.open}/files/?limit=1`, { headers: { 'content-type': 'application/json' } });
+  const request = new Request(`${rest.open}/files/?limit=1`, { headers: { 'content-type': 'application/json' } });
   const headers = await authSchema.getHeaders(request);
   const answer = await fetch(request.url, { headers: Object.fromEntries(headers.entries()) });
   assert.equal(answer.status, 200);
   assert.equal(answer.headers.get('content-type'), 'application/vnd.uploadcare-v0.7+json');
 });
 suite.error('UploadcareAuthSchema.getHeaders', 'fit one request only', async () => {
-  const request = new Request(`${standins.open}/files/?limit=1`, { headers: { 'content-type': 'application/json' } });
+  const request = new Request(`${rest.open}/files/?limit=1`, { headers: { 'content-type': 'application/json' } });
   const headers = await authSchema.getHeaders(request);
-  const answer = await fetch(`${standins.open}/files/?limit=2`, { headers: Object.fromEntries(headers.entries()) });
+  const answer = await fetch(`${rest.open}/files/?limit=2`, { headers: Object.fromEntries(headers.entries()) });
   assert.equal(answer.status, 401);
 });
 suite.success('UploadcareSimpleAuthSchema', 'brings the secret key', async () => {
-  assert.ok((await sdk.listOfFiles({}, at(standins.open, simple))).results);
+  assert.ok((await sdk.listOfFiles({}, at(rest.open, simple))).results);
 });
 suite.error('UploadcareSimpleAuthSchema', 'another secret', () => {
   const schema = new sdk.UploadcareSimpleAuthSchema({ publicKey, secretKey: 'other' });
-  return refused(() => sdk.listOfFiles({}, at(standins.open, schema)), 401, 'Secret key not found.');
+  return refused(() => sdk.listOfFiles({}, at(rest.open, schema)), 401, 'Secret key not found.');
 });
 suite.error('UploadcareSimpleAuthSchema', 'over HTTP where that is forbidden', () =>
-  refused(() => sdk.listOfFiles({}, at(standins.strict, simple)), 400,
+  refused(() => sdk.listOfFiles({}, at(rest.strict, simple)), 400,
     'Simple authentication over HTTP is forbidden. Please, use HTTPS or signed requests instead.'));
 suite.success('UploadcareSimpleAuthSchema.getHeaders', 'are what the service takes', async () => {
-  const headers = await simple.getHeaders(new Request(`${standins.open}/files/`));
-  assert.equal((await fetch(`${standins.open}/files/`, { headers: Object.fromEntries(headers.entries()) })).status, 200);
+  const headers = await simple.getHeaders(new Request(`${rest.open}/files/`));
+  assert.equal((await fetch(`${rest.open}/files/`, { headers: Object.fromEntries(headers.entries()) })).status, 200);
 });
 suite.error('UploadcareSimpleAuthSchema.getHeaders', 'of nobody', async () => {
-  const headers = await new sdk.UploadcareSimpleAuthSchema({ publicKey, secretKey: 'x' }).getHeaders(new Request(standins.open));
-  assert.equal((await fetch(`${standins.open}/files/`, { headers: Object.fromEntries(headers.entries()) })).status, 401);
+  const headers = await new sdk.UploadcareSimpleAuthSchema({ publicKey, secretKey: 'x' }).getHeaders(new Request(rest.open));
+  assert.equal((await fetch(`${rest.open}/files/`, { headers: Object.fromEntries(headers.entries()) })).status, 401);
 });
 suite.success('createSignature', 'by the documented vector', async () => {
   const lines = ['GET', 'd41d8cd98f00b204e9800998ecf8427e', 'application/json', 'Mon, 05 Nov 2018 13:14:41 GMT', '/files/?limit=1&stored=true'];
@@ -126,7 +126,7 @@ suite.success('fileInfo', 'with the appdata', async () => {
 suite.error('fileInfo', 'nobody has the file', () => missing(() => sdk.fileInfo({ uuid: NOBODY }, open)));
 suite.error('fileInfo', 'no UUID', () => missing(() => sdk.fileInfo({ uuid: 'nonexistent' }, open)));
 suite.error('fileInfo', 'no settings', () =>
-  assert.rejects(sdk.fileInfo({ uuid: NOBODY }, { apiBaseURL: standins.open }), sdk.RestClientError));
+  assert.rejects(sdk.fileInfo({ uuid: NOBODY }, { apiBaseURL: rest.open }), sdk.RestClientError));
 
 suite.success('storeFile', 'and once more, with the first time kept', async () => {
   const uuid = await note({ store: false });
@@ -168,7 +168,7 @@ suite.success('listOfFiles', 'in both orders, in pages', async () => {
   assert.deepEqual([up.perPage, up.results.length, up.previous], [2, 2, null]);
   assert.ok(up.results[0].datetimeUploaded < up.results[1].datetimeUploaded);
   assert.ok(up.total >= 3 && up.totals.stored + up.totals.unstored >= 3 && up.totals.removed >= 0);
-  assert.ok(up.next.startsWith(`${standins.open}/files/?`), up.next);
+  assert.ok(up.next.startsWith(`${rest.open}/files/?`), up.next);
   const down = await sdk.listOfFiles({ limit: 2, ordering: '-datetime_uploaded' }, open);
   assert.ok(down.results[0].datetimeUploaded > down.results[1].datetimeUploaded);
   const before = await sdk.listOfFiles({ from: new Date(down.results[0].datetimeUploaded), ordering: '-datetime_uploaded' }, open);
@@ -406,7 +406,7 @@ suite.success('groupInfo', 'with its files', async () => {
   const [one, two] = [await note(), await photo()];
   const id = await grouped(one, `${two}/-/resize/x800/`);
   const group = await sdk.groupInfo({ uuid: id }, open);
-  assert.deepEqual([group.id, group.filesCount, group.url], [id, 2, `${standins.open}/groups/${id}/`]);
+  assert.deepEqual([group.id, group.filesCount, group.url], [id, 2, `${rest.open}/groups/${id}/`]);
   assert.match(group.datetimeCreated, ISO);
   assert.ok(group.cdnUrl.endsWith(`/${id}/`));
   assert.deepEqual(group.files.map((file) => [file.uuid, file.defaultEffects]), [[one, ''], [two, 'resize/x800/']]);
@@ -427,7 +427,7 @@ suite.success('listOfGroups', 'in pages', async () => {
   for (let at = 0; at < 3; at += 1) await grouped(await note());
   const page = await sdk.listOfGroups({ limit: 2, ordering: '-datetime_created' }, open);
   assert.deepEqual([page.perPage, page.results.length, page.previous], [2, 2, null]);
-  assert.ok(page.total >= 3 && page.next.startsWith(`${standins.open}/groups/?`));
+  assert.ok(page.total >= 3 && page.next.startsWith(`${rest.open}/groups/?`));
   assert.ok(page.results[0].datetimeCreated > page.results[1].datetimeCreated);
   assert.ok(!('files' in page.results[0]));
   const seen = [];
@@ -477,7 +477,7 @@ suite.success('listOfWebhooks', 'is a list', async () => {
   assert.deepEqual((await sdk.listOfWebhooks({}, open)).filter((hook) => hook.targetUrl === targetUrl).map((hook) => [hook.id, hook.isActive]), [[id, false]]);
 });
 suite.error('listOfWebhooks', 'another secret', () =>
-  refused(() => sdk.listOfWebhooks({}, at(standins.open, new sdk.UploadcareAuthSchema({ publicKey, secretKey: 'x' }))), 401));
+  refused(() => sdk.listOfWebhooks({}, at(rest.open, new sdk.UploadcareAuthSchema({ publicKey, secretKey: 'x' }))), 401));
 suite.success('updateWebhook', 'changes what is given', async () => {
   const targetUrl = target();
   const hook = await sdk.createWebhook({ targetUrl, event, signingSecret: 'one' }, open);
@@ -611,6 +611,33 @@ suite.success('addonJobPoller', 'names what is in the image', async () => {
 });
 suite.error('addonJobPoller', 'no UUID', () => refused(() => ran('remove_bg', 'nonexistent'), 400));
 
+// Through a signer: an agent that may read files and nothing else.
+if (agents) {
+  const reader = at(rest.open, new sdk.UploadcareSimpleAuthSchema({ publicKey, secretKey: agents.reader }));
+  suite.success('listOfFiles', 'as an agent that may read', async () => {
+    assert.ok((await sdk.listOfFiles({ limit: 1 }, reader)).results);
+  });
+  const target = { addonName: 'remove_bg', target: NOBODY };
+  for (const [name, missing, options] of [
+    ['storeFile', 'write access', { uuid: NOBODY }],
+    ['deleteFile', 'full access', { uuid: NOBODY }],
+    ['storeFiles', 'write access', { uuids: [NOBODY] }],
+    ['deleteFiles', 'full access', { uuids: [NOBODY] }],
+    ['copyFileToLocalStorage', 'write access', { source: NOBODY }],
+    ['copyFileToRemoteStorage', 'full access', { source: NOBODY, target: 'archive' }],
+    ['getMetadata', 'read access', { uuid: NOBODY }],
+    ['updateMetadata', 'write access', { uuid: NOBODY, key: 'pet', value: 'cat' }],
+    ['listOfGroups', 'read access', {}],
+    ['deleteGroup', 'full access', { uuid: `${NOBODY}~1` }],
+    ['listOfWebhooks', 'read access', {}],
+    ['createWebhook', 'full access', { targetUrl: 'https://hooks.example.com/', event }],
+    ['convert', 'write access', { type: 'document', paths: [`${NOBODY}/document/`] }],
+    ['executeAddon', 'write access', target],
+  ]) {
+    suite.error(name, 'not granted', () => refused(() => sdk[name](options, reader), 403, new RegExp(`You may not .* this needs ${missing}\\.$`)));
+  }
+}
+
 // What never leaves the process.
 const same = (name, expected) => suite.success(name, 'are the words of the service', () => assert.deepEqual(Object.values(sdk[name]), expected));
 same('AddonExecutionStatus', ['in_progress', 'error', 'done', 'unknown']);
@@ -629,7 +656,7 @@ suite.success('isRestClientValidationError', 'tells them from others', async () 
 });
 suite.success('RestClientError', 'carries what was asked and answered', async () => {
   const error = await sdk.fileInfo({ uuid: NOBODY }, open).catch((error) => error);
-  assert.deepEqual([error.status, error.request.url], [404, `${standins.open}/files/${NOBODY}/`]);
+  assert.deepEqual([error.status, error.request.url], [404, `${rest.open}/files/${NOBODY}/`]);
   assert.equal(error.message, '[404 Not Found] Not found.');
 });
 suite.success('RestClientValidationError', 'carries the fields', () => {

@@ -14,6 +14,10 @@ import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 STANDINS = json.loads(os.environ.get("UPDOCK_STANDINS", "{}"))
+# Where the REST API is: the stand-ins themselves, or signers in front of them.
+REST = json.loads(os.environ.get("UPDOCK_REST", "null")) or STANDINS
+# Keys of agents by what they may do, `all` and `reader`; none where no signer is in between.
+AGENTS = json.loads(os.environ.get("UPDOCK_AGENT_KEYS", "null"))
 SAMPLES = pathlib.Path(os.environ.get("UPDOCK_SAMPLES", "."))
 PUBLIC_KEY = "demopublickey"
 SECRET_KEY = "demosecretkey"

@@ -12,9 +12,23 @@ import warnings
 from datetime import datetime, timedelta, timezone
 
 import pyuploadcare
-from harness import NOBODY, PUBLIC_KEY, SAMPLES, SECRET_KEY, STANDINS, Neighbour, Suite, public_methods, refused, until
+from harness import (
+    AGENTS,
+    NOBODY,
+    PUBLIC_KEY,
+    REST,
+    SAMPLES,
+    SECRET_KEY,
+    STANDINS,
+    Neighbour,
+    Suite,
+    public_methods,
+    refused,
+    until,
+)
 from pyuploadcare import FileGroup, FileList, FileSearchRequest, GroupList, SearchExact, SizeRange, TagsFilter, Uploadcare
 from pyuploadcare.api import api
+from pyuploadcare.api.auth import UploadcareAuth, UploadcareSimpleAuth
 from pyuploadcare.api.addon_entities import AddonClamAVExecutionParams, AddonLabels
 from pyuploadcare.exceptions import (
     AuthenticationError,
@@ -41,7 +55,9 @@ neighbour = Neighbour()
 
 def client(standin="open", **more):
     base = STANDINS[standin] + "/"
-    settings = dict(public_key=PUBLIC_KEY, secret_key=SECRET_KEY, api_base=base, upload_base=base, cdn_base=base)
+    key, auth = (AGENTS["all"], UploadcareSimpleAuth) if AGENTS else (SECRET_KEY, UploadcareAuth)
+    settings = dict(public_key=PUBLIC_KEY, secret_key=key, auth_class=auth)
+    settings |= dict(api_base=REST[standin] + "/", upload_base=base, cdn_base=base)
     return Uploadcare(**{**settings, "retry_throttled": 0, "timeout": 30, **more})
 
 
@@ -328,7 +344,7 @@ def _():
 @success(["File.info", "File.update_info", "File.datetime_uploaded", "File.datetime_stored", "File.datetime_removed", "File.is_stored", "File.is_removed", "FilesAPI.retrieve"], "tell everything")
 def _():
     file = note(store=False)
-    assert file.info["url"] == f"{STANDINS['open']}/files/{file.uuid}/"
+    assert file.info["url"] == f"{REST['open']}/files/{file.uuid}/"
     assert abs(datetime.now(timezone.utc) - file.datetime_uploaded) < timedelta(minutes=1)
     assert (file.datetime_stored, file.datetime_removed, file.is_stored, file.is_removed) == (None, None, False, False)
     assert file.info["appdata"] is None and file.update_info(include_appdata=True)["appdata"] is not None
@@ -611,7 +627,7 @@ def _():
     group = care.create_file_group([one, two])
     assert len(group) == 2 and [file.uuid for file in group] == [one.uuid, two.uuid]
     info = group.update_info()
-    assert info["url"] == f"{STANDINS['open']}/groups/{group.id}/" and group.info["files_count"] == 2
+    assert info["url"] == f"{REST['open']}/groups/{group.id}/" and group.info["files_count"] == 2
     again = care.file_group(group.id)
     again.update_info()
     assert abs(datetime.now(timezone.utc) - again.info["datetime_created"]) < timedelta(minutes=1)
@@ -961,6 +977,38 @@ def _():
 def _():
     with refused(InvalidRequestError):
         nobody.detect_faces()
+
+
+# Through a signer: an agent that may read files and nothing else.
+
+if AGENTS:
+    reader = client(secret_key=AGENTS["reader"])
+
+    @success("FilesAPI.list", "as an agent that may read")
+    def _():
+        assert list(reader.files_api.list(limit=1)) is not None
+
+    for of, call, needed in [
+        ("FilesAPI.store", lambda: reader.files_api.store(NOBODY), "write"),
+        ("FilesAPI.delete", lambda: reader.files_api.delete(NOBODY), "full"),
+        ("FilesAPI.batch_store", lambda: reader.files_api.batch_store([NOBODY]), "write"),
+        ("FilesAPI.batch_delete", lambda: reader.files_api.batch_delete([NOBODY]), "full"),
+        ("FilesAPI.local_copy", lambda: reader.files_api.local_copy(NOBODY), "write"),
+        ("FilesAPI.remote_copy", lambda: reader.files_api.remote_copy(NOBODY, "archive"), "full"),
+        ("TagsAPI.set", lambda: reader.tags_api.set(NOBODY, ["cat"]), "write"),
+        ("MetadataAPI.get_all_metadata", lambda: reader.metadata_api.get_all_metadata(NOBODY), "read"),
+        ("MetadataAPI.delete_key", lambda: reader.metadata_api.delete_key(NOBODY, "pet"), "write"),
+        ("GroupsAPI.delete", lambda: reader.groups_api.delete(f"{NOBODY}~1"), "full"),
+        ("ProjectAPI.retrieve", lambda: reader.project_api.retrieve(), "read"),
+        ("WebhooksAPI.delete", lambda: reader.webhooks_api.delete(1), "full"),
+        ("VideoConvertAPI.status", lambda: reader.video_convert_api.status(1), "read"),
+        ("AddonsAPI.execute", lambda: reader.addons_api.execute(NOBODY, AddonLabels.REMOVE_BG), "write"),
+    ]:
+
+        @error(of, "not granted")
+        def _(call=call, needed=needed):
+            with refused(AuthenticationError, f"this needs {needed} access"):
+                call()
 
 
 # What asks nobody.

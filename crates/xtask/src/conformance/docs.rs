@@ -5,6 +5,7 @@ use std::fs;
 
 use updock_types::{Api, OPERATIONS, Operation};
 
+use super::Way;
 use super::methods::{self, ByOperation};
 use super::record::{Record, SdkRecord, Seen};
 use super::report::Deviations;
@@ -36,8 +37,9 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
 }
 
 fn pages(workspace: &Workspace) -> Result<[(&'static str, String); 2]> {
-    let record = Record::read(workspace)?;
-    let deviations = Deviations::read(workspace)?;
+    let record = Record::read(workspace, Way::Direct)?;
+    let deviations = Deviations::read(workspace, Way::Direct)?;
+    let through_signer = (Record::read(workspace, Way::Signer)?, Deviations::of_signer(workspace)?);
     let (handlers, methods) = (methods::handlers(workspace)?, methods::methods(workspace)?);
     let mut holes = holes(OPERATIONS, &handlers, &methods);
     holes.extend(record.unmet(&deviations));
@@ -45,7 +47,7 @@ fn pages(workspace: &Workspace) -> Result<[(&'static str, String); 2]> {
         return Err(Error::Check(format!("the table of operations has holes:\n  {}", holes.join("\n  "))));
     }
     Ok([
-        ("conformance.md", conformance(&record, &deviations)),
+        ("conformance.md", conformance((&record, &deviations), (&through_signer.0, &through_signer.1))),
         ("operations.md", operations(OPERATIONS, &record, &deviations, &handlers, &methods)),
     ])
 }
@@ -65,45 +67,26 @@ fn holes(table: &[Operation], handlers: &ByOperation, methods: &ByOperation) -> 
     holes
 }
 
-fn conformance(record: &Record, deviations: &Deviations) -> String {
+fn conformance(
+    (record, deviations): (&Record, &Deviations),
+    (through_signer, of_signer): (&Record, &Deviations),
+) -> String {
     let mut page = String::from("# Uploadcare's own SDKs against the stand-in\n\n");
     page += GENERATED;
     page += "`cargo xtask conformance` takes the official SDKs as they are published, pinned, points them at a fresh \
              `updock-local` and runs every public function of each: once where the service does as asked, once where \
              it refuses. Which functions there are is read from the package at run time; one without a case fails the \
              run.\n\n";
-    page += "| SDK | version | from | functions | exercised | passed | cases | passed |\n";
-    page += "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |\n";
-    for sdk in &record.sdks {
-        let SdkRecord { name, version, registry, functions, .. } = sdk;
-        let _ = writeln!(
-            page,
-            "| `{name}` | {version} | {registry} | {} | {} | {} | {} | {} |",
-            functions.len(),
-            sdk.exercised(),
-            sdk.whole(),
-            sdk.cases(),
-            sdk.passed()
-        );
-    }
+    summary(&mut page, record);
     page += "\n## Known deviations\n\nThe list may only shrink: an entry whose case passes fails the run.\n\n";
-    if deviations.known.is_empty() {
-        page += "None.\n";
-    } else {
-        page += "| id | SDK | function | case | what differs | why |\n| --- | --- | --- | --- | --- | --- |\n";
-        for known in &deviations.known {
-            let _ = writeln!(
-                page,
-                "| {} | {} | `{}` | {} | {} | {} |",
-                known.id,
-                known.sdk,
-                known.function,
-                cell(&known.case),
-                cell(&known.differs),
-                cell(&known.reason)
-            );
-        }
-    }
+    known(&mut page, deviations);
+    page += "\n## Through the signer\n\n";
+    page += "`cargo xtask conformance --through-signer` puts an `updock-signer` in front of each stand-in and gives the \
+             SDKs its address and an agent's key, `Uploadcare.Simple <public key>:<agent key>`; nothing else is \
+             changed. Added are cases of an agent that was not granted what it asks.\n\n";
+    summary(&mut page, through_signer);
+    page += "\nWhat comes out otherwise than at the service itself, besides the above:\n\n";
+    known(&mut page, of_signer);
     for sdk in &record.sdks {
         let _ = write!(page, "\n## {}\n\n", sdk.name);
         page += "| function | as asked | refused | result |\n| --- | ---: | ---: | --- |\n";
@@ -116,6 +99,43 @@ fn conformance(record: &Record, deviations: &Deviations) -> String {
         }
     }
     page
+}
+
+fn summary(page: &mut String, record: &Record) {
+    *page += "| SDK | version | from | functions | exercised | passed | cases | passed |\n";
+    *page += "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |\n";
+    for sdk in &record.sdks {
+        let SdkRecord { name, version, registry, functions, .. } = sdk;
+        let _ = writeln!(
+            page,
+            "| `{name}` | {version} | {registry} | {} | {} | {} | {} | {} |",
+            functions.len(),
+            sdk.exercised(),
+            sdk.whole(),
+            sdk.cases(),
+            sdk.passed()
+        );
+    }
+}
+
+fn known(page: &mut String, deviations: &Deviations) {
+    if deviations.known.is_empty() {
+        *page += "None.\n";
+        return;
+    }
+    *page += "| id | SDK | function | case | what differs | why |\n| --- | --- | --- | --- | --- | --- |\n";
+    for known in &deviations.known {
+        let _ = writeln!(
+            page,
+            "| {} | {} | `{}` | {} | {} | {} |",
+            known.id,
+            known.sdk,
+            known.function,
+            cell(&known.case),
+            cell(&known.differs),
+            cell(&known.reason)
+        );
+    }
 }
 
 fn result(seen: &Seen) -> String {

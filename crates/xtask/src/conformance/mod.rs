@@ -1,7 +1,8 @@
 //! `conformance`: the official SDKs against the stand-in, as they come from their registries.
 //!
 //! Each SDK gets stand-ins of its own, one for each configuration, and runs every public function that it has, in its
-//! own language (`tests/conformance`). Here the parts are set up and started, the reports are judged against the list
+//! own language (`tests/conformance`). With `--through-signer` those that speak the REST API do so through a signer, with
+//! nothing changed but the base URL and the key. Here the parts are set up and started, the reports are judged against the list
 //! of known deviations, and the tables in `docs/` are written from what was seen.
 
 mod docs;
@@ -9,6 +10,7 @@ mod methods;
 mod record;
 mod report;
 mod samples;
+mod signers;
 mod standins;
 
 use std::fs;
@@ -28,6 +30,7 @@ pub(crate) use docs::check as check_docs;
 
 /// How to run it.
 #[derive(Debug, Clone, Default, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 pub(crate) struct Options {
     /// Build nothing: take what was built last
     #[arg(long)]
@@ -41,9 +44,32 @@ pub(crate) struct Options {
     /// Show where in the suites a case failed
     #[arg(long)]
     verbose: bool,
+    /// Let them speak the REST API through signers, with agents' keys
+    #[arg(long)]
+    through_signer: bool,
     /// Run nothing: write the tables in docs/ anew from what the last whole run saw
     #[arg(long)]
     tables: bool,
+}
+
+impl Options {
+    /// As in a test run: everything, by this way.
+    pub(crate) fn of_test(way: Way) -> Self {
+        Self { through_signer: way == Way::Signer, ..Self::default() }
+    }
+
+    fn way(&self) -> Way {
+        if self.through_signer { Way::Signer } else { Way::Direct }
+    }
+}
+
+/// What the SDKs speak the REST API with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// The stand-ins themselves.
+    Direct,
+    /// Signers in front of them.
+    Signer,
 }
 
 /// How much of it.
@@ -88,10 +114,12 @@ pub(crate) fn run(workspace: &Workspace, options: &Options, form: Form, counts: 
     if options.tables {
         return docs::write(workspace);
     }
+    let way = options.way();
     let chosen: Vec<Sdk> = SDKS
         .iter()
         .copied()
         .filter(|sdk| form == Form::Whole || sdk.runner != Runner::Browser)
+        .filter(|sdk| way == Way::Direct || sdk.only != Some(Api::Upload))
         .filter(|sdk| options.sdk.as_ref().is_none_or(|name| sdk.name.contains(name)))
         .collect();
     if chosen.is_empty() {
@@ -99,9 +127,12 @@ pub(crate) fn run(workspace: &Workspace, options: &Options, form: Form, counts: 
     }
     if !options.as_built {
         standins::build(workspace)?;
+        if way == Way::Signer {
+            signers::build(workspace)?;
+        }
     }
     let tools = Tools::ensure(workspace, &chosen)?;
-    let deviations = report::Deviations::read(workspace)?;
+    let deviations = report::Deviations::read(workspace, way)?;
     let runtime = demo::runtime()?;
     let mut reports = Vec::new();
     for sdk in chosen {
@@ -109,8 +140,15 @@ pub(crate) fn run(workspace: &Workspace, options: &Options, form: Form, counts: 
         let start = Instant::now();
         let folder = workspace.scratch("conformance").join(sdk.name);
         let standins = runtime.block_on(standins::Standins::start(workspace, &folder))?;
-        let ran = tools.run(workspace, sdk, &standins, &folder, options);
+        let signers = match way {
+            Way::Direct => None,
+            Way::Signer => Some(runtime.block_on(signers::Signers::start(workspace, &standins, &folder))?),
+        };
+        let ran = tools.run(workspace, sdk, (&standins, signers.as_ref()), &folder, options);
         let operations = standins.operations();
+        if let Some(signers) = signers {
+            runtime.block_on(signers.stop());
+        }
         runtime.block_on(standins.stop());
         let mut report = ran?;
         // Parts and the CDN are no operations of the table.
@@ -127,15 +165,16 @@ pub(crate) fn run(workspace: &Workspace, options: &Options, form: Form, counts: 
         counts.passed += report.cases().filter(|(_, case)| case.passed).count() as u64;
     }
     let mut problems = deviations.judge(&reports, options.case.is_none());
-    if whole {
+    if whole && way == Way::Direct {
         problems.extend(record.unmet(&deviations));
     }
     counts.failed += problems.len() as u64;
     if !problems.is_empty() {
-        return Err(Error::Check(format!("the stand-in is not what they expect:\n  {}", problems.join("\n  "))));
+        let what = if way == Way::Direct { "the stand-in" } else { "the signer" };
+        return Err(Error::Check(format!("{what} is not what they expect:\n  {}", problems.join("\n  "))));
     }
     if whole {
-        record.write(workspace)?;
+        record.write(workspace, way)?;
         docs::write(workspace)?;
     }
     Ok(())
@@ -168,7 +207,7 @@ impl Tools {
         &self,
         workspace: &Workspace,
         sdk: Sdk,
-        standins: &standins::Standins,
+        (standins, signers): (&standins::Standins, Option<&signers::Signers>),
         folder: &std::path::Path,
         options: &Options,
     ) -> Result<report::Report> {
@@ -189,6 +228,9 @@ impl Tools {
             .env("UPLOADCARE_SECRET_KEY", "demosecretkey")
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("UPDOCK_CHROMIUM_FLAGS", browser::flags().join(" "));
+        if let Some(signers) = signers {
+            suite = suite.env("UPDOCK_REST", signers.addresses()).env("UPDOCK_AGENT_KEYS", signers.keys());
+        }
         if let Some(chromium) = &self.chromium {
             suite = suite.env("UPDOCK_CHROMIUM", chromium);
         }

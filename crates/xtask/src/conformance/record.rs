@@ -1,4 +1,4 @@
-//! What the last whole run saw, committed beside the suites as `record.json`. The tables in `docs/` are made of it, so
+//! What the last whole run saw, committed beside the suites as `record.json`, and through signers as `signer.json`. The tables in `docs/` are made of it, so
 //! that they can be held against the sources without running anything.
 
 use std::fmt::Write;
@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use updock_types::{OPERATIONS, Operation};
 
+use super::Way;
 use super::report::{Deviations, Kind, Report};
 use crate::error::{Doing, Error, Result};
 use crate::workspace::Workspace;
@@ -142,14 +143,15 @@ impl Record {
         wrong
     }
 
-    pub(crate) fn read(workspace: &Workspace) -> Result<Self> {
-        let path = path(workspace);
+    pub(crate) fn read(workspace: &Workspace, way: Way) -> Result<Self> {
+        let path = path(workspace, way);
         let text = fs::read_to_string(&path).doing_at("read", &path)?;
-        serde_json::from_str(&text).map_err(|error| Error::Check(format!("record.json cannot be read: {error}")))
+        let wrong = |error| Error::Check(format!("{} cannot be read: {error}", path.display()));
+        serde_json::from_str(&text).map_err(wrong)
     }
 
-    pub(crate) fn write(&self, workspace: &Workspace) -> Result<()> {
-        let path = path(workspace);
+    pub(crate) fn write(&self, workspace: &Workspace, way: Way) -> Result<()> {
+        let path = path(workspace, way);
         let mut text = serde_json::to_string_pretty(self)
             .map_err(|error| Error::Check(format!("record.json cannot be written: {error}")))?;
         text.push('\n');
@@ -162,6 +164,10 @@ pub(crate) fn row(id: &str) -> Option<&'static Operation> {
     OPERATIONS.iter().find(|row| row.id.as_str() == id)
 }
 
-fn path(workspace: &Workspace) -> PathBuf {
-    workspace.conformance().join("record.json")
+fn path(workspace: &Workspace, way: Way) -> PathBuf {
+    let name = match way {
+        Way::Direct => "record.json",
+        Way::Signer => "signer.json",
+    };
+    workspace.conformance().join(name)
 }

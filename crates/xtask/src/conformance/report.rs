@@ -5,6 +5,7 @@ use std::fs;
 
 use serde::{Deserialize, Serialize};
 
+use super::Way;
 use crate::error::{Doing, Error, Result};
 use crate::workspace::Workspace;
 
@@ -88,15 +89,30 @@ pub(crate) struct Deviations {
 }
 
 impl Deviations {
-    pub(crate) fn read(workspace: &Workspace) -> Result<Self> {
-        let path = workspace.conformance().join("deviations.toml");
-        let text = fs::read_to_string(&path).doing_at("read", &path)?;
-        Self::parse(&text)
+    /// Those of this way: through a signer what the stand-in does otherwise shows too.
+    pub(crate) fn read(workspace: &Workspace, way: Way) -> Result<Self> {
+        let mut all = Self::file(workspace, "deviations.toml")?;
+        if way == Way::Signer {
+            let own = Self::file(workspace, "signer.toml")?;
+            all.known.extend(own.known);
+        }
+        Ok(all)
     }
 
-    fn parse(text: &str) -> Result<Self> {
+    /// What only a signer does otherwise.
+    pub(crate) fn of_signer(workspace: &Workspace) -> Result<Self> {
+        Self::file(workspace, "signer.toml")
+    }
+
+    fn file(workspace: &Workspace, name: &str) -> Result<Self> {
+        let path = workspace.conformance().join(name);
+        let text = fs::read_to_string(&path).doing_at("read", &path)?;
+        Self::parse(name, &text)
+    }
+
+    fn parse(name: &str, text: &str) -> Result<Self> {
         let read: Self =
-            toml::from_str(text).map_err(|error| Error::Check(format!("deviations.toml cannot be read: {error}")))?;
+            toml::from_str(text).map_err(|error| Error::Check(format!("{name} cannot be read: {error}")))?;
         let empty = read.known.iter().find(|known| known.reason.trim().is_empty() || known.differs.trim().is_empty());
         match empty {
             Some(known) => Err(Error::Check(format!("the deviation {} has no reason", known.id))),
@@ -190,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_forgiven_only_where_it_is_known() {
-        let (none, known) = (Deviations::default(), Deviations::parse(KNOWN).unwrap());
+        let (none, known) = (Deviations::default(), Deviations::parse("x.toml", KNOWN).unwrap());
         assert_eq!(none.judge(&[report(true)], true), [""; 0]);
         assert_eq!(none.judge(&[report(false)], true).len(), 1);
         assert_eq!(known.judge(&[report(false)], true), [""; 0]);
@@ -198,11 +214,11 @@ mod tests {
 
     #[test]
     fn a_deviation_that_no_longer_fails_or_names_nothing_is_refused() {
-        let known = Deviations::parse(KNOWN).unwrap();
+        let known = Deviations::parse("x.toml", KNOWN).unwrap();
         assert!(known.judge(&[report(true)], true)[0].contains("take d off the list"));
-        let elsewhere = Deviations::parse(&KNOWN.replace("works", "walks")).unwrap();
+        let elsewhere = Deviations::parse("x.toml", &KNOWN.replace("works", "walks")).unwrap();
         assert!(elsewhere.judge(&[report(true)], true)[0].contains("names no case"));
-        assert!(Deviations::parse(&KNOWN.replace("\"none\"", "\" \"")).is_err());
+        assert!(Deviations::parse("x.toml", &KNOWN.replace("\"none\"", "\" \"")).is_err());
     }
 
     #[test]

@@ -64,6 +64,11 @@ impl Standins {
         Ok(Self(started))
     }
 
+    /// Each by its name, and where it listens.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.iter().map(|(name, child)| (*name, child.origin()))
+    }
+
     /// Where each listens, as JSON.
     pub(crate) fn addresses(&self) -> String {
         let all: serde_json::Map<_, _> =

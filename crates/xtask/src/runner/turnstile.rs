@@ -1,6 +1,6 @@
 //! Lets a browser's connections into a server one after the other.
 //!
-//! The test runner's server (tiny_http 0.12) hands a connection to a thread that it counts as idle until that thread
+//! The test runner's server (`tiny_http` 0.12) hands a connection to a thread that it counts as idle until that thread
 //! wakes. Of two connections that come in between, the second waits until the first one ends, and a browser keeps its
 //! connections: a page that asks for several scripts at once then waits for one of them for ever. Here the next
 //! connection is made only when the one before it has been answered for the first time.
