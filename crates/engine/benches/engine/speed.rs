@@ -91,7 +91,7 @@ fn memory(table: &mut Table) {
 fn inputs(table: &mut Table) {
     const INPUTS: u32 = 3_000_000;
     let mut engine = engine(|_| {});
-    engine.handle(Millis(0), files(3000, 1000 * MIB));
+    engine.handle(Millis(0), files(5000, 1000 * MIB));
     let mut flying: Vec<(RequestId, Expect, u64)> = Vec::new();
     let mut unprinted = Vec::new();
     let (mut now, mut done) = (Millis(0), 0u32);

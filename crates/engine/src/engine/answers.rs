@@ -117,10 +117,14 @@ impl Engine {
     }
 
     /// Are as many requests in flight as may be, with the one that has just landed? Where all are parts, fewer may be.
+    #[inline(never)]
     fn is_full(&self, landed: Option<&Flight>) -> bool {
-        let flights = self.flights.iter().chain(landed);
-        let parts = flights.clone().filter(|flight| flight.part.is_some()).count();
-        flights.count() >= self.window() || parts >= most_parts(self.budget())
+        let mut parts = landed.map_or(0, |flight| usize::from(flight.part.is_some()));
+        for flight in &self.flights {
+            parts += usize::from(flight.part.is_some());
+        }
+        let flights = self.flights.len() + usize::from(landed.is_some());
+        flights >= self.window() || parts >= most_parts(self.budget())
     }
 
     /// What an answer tells about the pace. The signer's own limits are no measure of the line.
