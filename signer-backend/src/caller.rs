@@ -208,6 +208,6 @@ pub(crate) fn listed<'a>(headers: &HeaderMap, policy: &'a Policy) -> Option<&'a 
     visitors.origins.iter().find(|origin| origin.as_str().as_bytes() == one.as_bytes())
 }
 
-fn unknown() -> Fault {
+pub(crate) fn unknown() -> Fault {
     Fault::new(ProblemKind::Unauthenticated, "This agent key is not known here; ask whoever runs this signer for one.")
 }

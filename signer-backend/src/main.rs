@@ -16,7 +16,7 @@ use updock_signer::audit::{self, AuditLog};
 use updock_signer::cli::PolicyFile;
 use updock_signer::doctor::Doctor;
 use updock_signer::init::Init;
-use updock_signer::key::AgentKey;
+use updock_signer::keys::{self, KeysCommand};
 use updock_signer::log::LineLog;
 use updock_signer::policy::cli::{PolicyCommand, summary};
 use updock_signer::policy::{self, Keeping, Policy};
@@ -90,7 +90,7 @@ enum Command {
     /// Agent keys.
     Keys {
         #[command(subcommand)]
-        command: Keys,
+        command: KeysCommand,
     },
 }
 
@@ -103,16 +103,6 @@ enum Receipts {
         /// Prints JSON.
         #[arg(long)]
         json: bool,
-    },
-}
-
-#[derive(Subcommand)]
-enum Keys {
-    /// Makes a key, shows it once, and prints the line for the policy file.
-    New {
-        /// The agent's id in the policy file.
-        #[arg(long, value_name = "NAME")]
-        agent: String,
     },
 }
 
@@ -134,7 +124,7 @@ fn main() -> ExitCode {
         Command::Serve { file, listen } => start(&file, listen),
         Command::Check { file } => file.load(None).and_then(|policy| print(&(summary(file.path(), &policy) + "\n"))),
         Command::Policy { file, command } => ask_policy(&file, &command),
-        Command::Keys { command: Keys::New { agent } } => print(&new_key(&agent)),
+        Command::Keys { command } => keys(&command),
         Command::Audit { file, command } => audit(&file, &command),
         Command::Webhooks { file, command } => hooks(&file, &command),
         Command::Receipts { file, command: Receipts::Verify { receipt, json } } => {
@@ -258,6 +248,10 @@ fn ask_policy(file: &PolicyFile, command: &PolicyCommand) -> Result<(), String> 
     if yes { Ok(()) } else { Err("the policy says no".to_owned()) }
 }
 
+fn keys(command: &KeysCommand) -> Result<(), String> {
+    runtime()?.block_on(keys::run(command, &mut io::stdout()))
+}
+
 fn verify_receipt(file: &PolicyFile, text: &str, json: bool) -> Result<(), String> {
     let policy = file.load(None)?;
     let receipt = runtime()?.block_on(async {
@@ -310,15 +304,4 @@ fn asked_to_end() -> io::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
-}
-
-fn new_key(agent: &str) -> String {
-    let key = AgentKey::generate();
-    format!(
-        "{}\n\nThis key is shown once; give it to the agent {agent}. For the policy file, below [agents.{agent}]:\n\n\
-         keys = [{{ id = \"{}\", sha256 = \"{}\" }}]\n",
-        key.expose(),
-        key.id(),
-        key.digest()
-    )
 }

@@ -15,6 +15,7 @@ use crate::metrics::Metrics;
 use crate::policy::{CredentialTerms, Policy};
 use crate::problem::{Fault, Label, render};
 use crate::random::base62;
+use crate::revoked::Standing;
 use crate::sending::Upstream;
 use crate::sentence::{self, Pass};
 use crate::signing::Signing;
@@ -64,6 +65,7 @@ struct Inner {
     heard: watch::Sender<()>,
     /// Says to streams that do not end by themselves that the end has come.
     closing: watch::Sender<bool>,
+    standing: Standing,
     /// Changes whenever the policy was replaced.
     replaced: watch::Sender<()>,
 }
@@ -139,6 +141,7 @@ impl SignerBuilder {
             hook_cache: hooks::Cache::default(),
             heard: watch::Sender::new(()),
             closing,
+            standing: Standing::default(),
             replaced: watch::Sender::new(()),
         }))
     }
@@ -183,6 +186,7 @@ impl Signer {
             .route(&format!("{}{{slug}}", hooks::PATH), post(hooks::receive::receive))
             .route(paths::JOBS, post(jobs::start))
             .route(paths::AUDIT, get(audit::http::audit))
+            .route(paths::REPORT_LEAK, post(crate::revoked::report))
             .route(paths::POLICY_EXPLAIN, get(crate::policy::http::explain))
             .route(paths::RECEIPTS_VERIFY, post(verify_receipt))
             .route(paths::RECEIPT_KEYS, get(receipt_keys))
@@ -249,6 +253,10 @@ impl Signer {
 
     pub(crate) fn state(&self) -> &Arc<dyn Store> {
         &self.0.state
+    }
+
+    pub(crate) fn standing(&self) -> &Standing {
+        &self.0.standing
     }
 
     /// What holds at the moment.
@@ -353,7 +361,7 @@ impl Signer {
     /// Counts the call, over all instances.
     async fn within_rates(&self, caller: Result<Caller, Fault>, peer: Option<IpAddr>) -> Result<Caller, Fault> {
         let (state, policy) = (&self.0.state, self.policy());
-        let caller = caller?;
+        let caller = self.0.standing.holds(&**state, caller?).await?;
         match (&caller, &policy.visitors) {
             (Caller::Agent { agent, .. }, _) => {
                 if let Some(rate) = agent.rate {

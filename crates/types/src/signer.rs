@@ -26,6 +26,8 @@ pub mod paths {
     pub const POLICY_EXPLAIN: &str = "/v1/policy/explain";
     /// Starts a conversion or an add-on and waits for its end.
     pub const JOBS: &str = "/v1/jobs";
+    /// Ends an agent key that was found somewhere.
+    pub const REPORT_LEAK: &str = "/v1/keys/report-leak";
     /// Below it lies the REST API, same paths and bodies.
     pub const UPLOADCARE: &str = "/v1/uploadcare";
 }

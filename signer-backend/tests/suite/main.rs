@@ -19,6 +19,7 @@ mod http_client;
 mod init;
 mod instances;
 mod keeping;
+mod keys;
 mod lists;
 mod matrix;
 mod nested;
