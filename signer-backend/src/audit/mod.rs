@@ -143,9 +143,9 @@ impl DecisionLog for AuditLog {
 }
 
 impl Waiting {
-    /// Does anything go on only when this is written?
-    fn is_awaited(&self) -> bool {
-        !matches!(self, Self::Record(_, None))
+    /// May it wait for company? Only an outcome that nobody waits for: an event is told nowhere else.
+    fn may_wait(&self) -> bool {
+        matches!(self, Self::Record(record, None) if record.phase == Phase::Outcome)
     }
 
     fn end(self) -> Option<oneshot::Sender<()>> {
@@ -276,7 +276,7 @@ async fn wait_for_company(batch: &mut Vec<Waiting>, records: &mut mpsc::Receiver
         batch.push(waiting);
     }
     let until = Instant::now() + COMPANY;
-    while batch.len() < BATCH && !batch.iter().any(Waiting::is_awaited) {
+    while batch.len() < BATCH && batch.iter().all(Waiting::may_wait) {
         match timeout_at(until, records.recv_many(batch, BATCH - batch.len())).await {
             Ok(some) if some > 0 => {}
             Ok(_) | Err(_) => return,
