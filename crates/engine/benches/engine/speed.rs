@@ -225,7 +225,7 @@ fn lists(table: &mut Table) {
 fn simulation(table: &mut Table) {
     let mut world = World::new(|_| {});
     let started = Clock::start();
-    world.add(&vec![102 * 5 * MIB; 10_000]);
+    world.add(&vec![1700 * MIB; 10_000]);
     world.run();
     table.at_most("10 000 files of 100 parts simulated to the end", started.seconds(), 5.0, "s");
     assert!(world.rows.values().all(|row| matches!(row.state, RowState::Done { .. })));
