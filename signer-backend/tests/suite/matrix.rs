@@ -1,8 +1,11 @@
 //! Every operation at every level on every surface: the table in `matrix.txt`, a reference of its own that judges from
 //! the policy's words, and the signer over the wire and asked directly.
 
+use crate::postgres::Database;
 use crate::stage::{PNG, Setup, agent};
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use updock_signer::state::{MemoryState, PostgresState, SqliteState, State};
 use updock_types::{Api, Area, OPERATIONS};
 
 const LEVELS: [&str; 4] = ["off", "read", "write", "full"];
@@ -110,10 +113,26 @@ impl Things {
     }
 }
 
-/// Over the wire, by both addresses of the REST front. One agent for each level of each area, and one that holds
-/// everything but that area.
 #[tokio::test]
 async fn every_operation_asks_for_its_own_area_and_level_by_every_way_in() {
+    hold_matrix(Arc::new(MemoryState::default())).await;
+}
+
+#[tokio::test]
+async fn every_operation_asks_for_its_own_area_and_level_over_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    hold_matrix(Arc::new(SqliteState::open(&folder.path().join("state.db")).await.unwrap())).await;
+}
+
+#[tokio::test]
+async fn every_operation_asks_for_its_own_area_and_level_over_postgresql() {
+    let Some(database) = Database::fresh().await else { return };
+    hold_matrix(Arc::new(PostgresState::open(database.url()).await.unwrap())).await;
+}
+
+/// Over the wire, by both addresses of the REST front. One agent for each level of each area, and one that holds
+/// everything but that area.
+async fn hold_matrix(state: Arc<dyn State>) {
     let mut policy = String::new();
     let mut keys = Vec::new();
     for area in Area::ALL {
@@ -129,7 +148,7 @@ async fn every_operation_asks_for_its_own_area_and_level_by_every_way_in() {
         policy.push_str(&section);
         keys.push((area.as_str(), others, key));
     }
-    let stage = Setup::new(policy).start().await;
+    let stage = Setup { state: Some(state), ..Setup::new(policy) }.start().await;
     let things = Things { file: stage.file("a.png", PNG).await.to_string() };
     let (mut allowed, mut refused) = (0, 0);
     for row in table() {

@@ -12,6 +12,7 @@ use updock_local::{Config, LocalUploadcare};
 use updock_signer::key::AgentKey;
 use updock_signer::log::MemoryLog;
 use updock_signer::policy::{Policy, Sources};
+use updock_signer::state::State;
 use updock_signer::{Limits, Signer, serve};
 use updock_types::FileUuid;
 
@@ -39,6 +40,8 @@ pub(crate) struct Setup {
     pub(crate) rest: Option<String>,
     pub(crate) upstream_timeout: Duration,
     pub(crate) limits: Limits,
+    /// Where it keeps what it must not forget; in memory if nowhere.
+    pub(crate) state: Option<Arc<dyn State>>,
 }
 
 impl Setup {
@@ -50,6 +53,7 @@ impl Setup {
             rest: None,
             upstream_timeout: Duration::from_secs(10),
             limits: Limits::default(),
+            state: None,
         }
     }
 
@@ -67,7 +71,11 @@ impl Setup {
         let address = listener.local_addr().unwrap();
         policy.listen = address;
         let log = Arc::new(MemoryLog::default());
-        let signer = Signer::builder(policy, Arc::clone(&log) as _).upstream_timeout(self.upstream_timeout).build();
+        let mut builder = Signer::builder(policy, Arc::clone(&log) as _).upstream_timeout(self.upstream_timeout);
+        if let Some(state) = self.state {
+            builder = builder.state(state);
+        }
+        let signer = builder.build();
         let (end, ended) = oneshot::channel::<()>();
         let ended = async {
             let _ = ended.await;
