@@ -250,6 +250,16 @@ mod tests {
     }
 
     #[test]
+    fn time_in_which_the_line_is_not_used_is_not_measured() {
+        let (mut pace, mut now) = (Pace::new(), Millis(0));
+        answers(&mut pace, &mut now, 60, 100, 20, 8);
+        now = now.after(Millis(60_000));
+        pace.succeeded(now, None, MIB, Some(Millis(20)), 8);
+        answers(&mut pace, &mut now, 20, 100, 20, 8);
+        assert!(pace.rate > 9 * MIB, "{} bytes a second", pace.rate);
+    }
+
+    #[test]
     fn it_opens_by_half_with_each_answers_time() {
         let (mut pace, mut now) = (Pace::new(), Millis(0));
         assert_eq!(pace.window(Pacing::Adaptive, 16), 5);

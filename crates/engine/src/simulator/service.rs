@@ -59,6 +59,8 @@ pub enum Fault {
     Unreadable,
     /// A file is not fetched yet, and nothing moves.
     StillWaiting,
+    /// A file is not fetched yet; each time it is asked for there is a byte more.
+    Trickling,
     /// Done, but of the last of several files fewer bytes are kept than were sent.
     TruncatedLast,
     /// Done, but the answer does not name the last of several files.
@@ -180,6 +182,7 @@ impl Service {
             None => self.serve(now, request, file_of, Keeping::All),
             Some(Fault::Truncated) => self.serve(now, request, file_of, Keeping::Half),
             Some(Fault::StillWaiting) => Answer::Fetch(Fetch::Going { done: 0, total: None }),
+            Some(Fault::Trickling) => Answer::Fetch(Fetch::Going { done: nth as u64, total: None }),
             Some(Fault::TruncatedLast) => self.serve(now, request, file_of, Keeping::HalfOfLast),
             Some(Fault::ForgottenLast) => match self.serve(now, request, file_of, Keeping::All) {
                 Answer::Each(mut each) => {

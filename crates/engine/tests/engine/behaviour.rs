@@ -507,3 +507,16 @@ fn parts_are_forgiven_their_failures_when_a_person_wants_another_try() {
     world.run();
     assert!(matches!(world.state(key), RowState::Done { .. }), "{:?}", world.state(key));
 }
+
+#[test]
+fn what_a_person_retries_waits_for_no_part_that_failed_before() {
+    let mut world = World::new(|_| {});
+    for nth in 1..=60 {
+        world = world.fault(Endpoint::Part, nth, Fault::Status(500));
+    }
+    let key = world.add(&[30 * MIB])[0];
+    world.run();
+    assert!(matches!(world.state(key), RowState::Failed(Failure::GaveUp(_))), "{:?}", world.state(key));
+    world.command(Command::Retry(Which::One(key)));
+    assert_eq!(world.in_flight(Endpoint::Part), 6);
+}

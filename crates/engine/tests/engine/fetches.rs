@@ -33,6 +33,23 @@ fn looks_grow_apart_while_nothing_moves_and_end() {
 }
 
 #[test]
+fn a_source_that_is_slow_is_waited_for_and_one_that_never_ends_is_not() {
+    let mut world = World::new(|_| {});
+    for nth in 1..=200 {
+        world = world.fault(Endpoint::Fetching, nth, Fault::Trickling);
+    }
+    let key = world.add_url(FILM, Ok(1_000_000));
+    world.run();
+    assert!(matches!(world.state(key), RowState::Done { .. }), "{:?}", world.state(key));
+
+    let mut world = World::new(|_| {}).always(Endpoint::Fetching, Fault::Trickling);
+    let key = world.add_url(FILM, Ok(1_000_000));
+    world.run();
+    assert_eq!(world.state(key), &RowState::Failed(Failure::NotReady));
+    assert!(world.times(Endpoint::Fetching) < 20_100);
+}
+
+#[test]
 fn what_the_source_refuses_is_told_at_once_and_what_may_pass_is_tried_again() {
     for (code, asked) in [("DownloadFileHTTPClientError", 1), ("DownloadFileHTTPServerError", 4)] {
         let mut world = World::new(|_| {});

@@ -30,6 +30,18 @@ fn nothing_is_kept_before_something_happens() {
 }
 
 #[test]
+fn a_story_begins_when_its_file_was_added() {
+    let mut world = World::new(|config| config.start = Start::OnCommand);
+    world.sleep(Millis(5_000));
+    let key = world.add(&[1])[0];
+    assert_eq!(world.engine.story(key).unwrap().added, Millis(5_000));
+    world.command(Command::Start(Which::All));
+    world.run();
+    let story = world.engine.story(key).unwrap();
+    assert!(!story.moments.is_empty() && story.added == Millis(5_000), "{story:?}");
+}
+
+#[test]
 fn what_people_and_the_network_do_is_told() {
     let mut world = World::new(|_| {});
     let key = world.add(&[30 * MIB])[0];
