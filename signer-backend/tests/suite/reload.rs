@@ -6,16 +6,20 @@ use crate::process::{Running, write_policy};
 use crate::stage::{agent, bearer};
 use std::fs;
 use std::net::TcpListener;
+use std::time::Duration;
 use updock_local::LocalUploadcare;
 
-/// Lines until one holds `text`.
+/// Lines until one holds `text`. Other lines may come for ever, so there is an end to the waiting.
 async fn told(running: &mut Running, text: &str) -> String {
-    loop {
-        let line = running.next_line().await;
-        if line.contains(text) {
-            return line;
+    let found = async {
+        loop {
+            let line = running.next_line().await;
+            if line.contains(text) {
+                return line;
+            }
         }
-    }
+    };
+    tokio::time::timeout(Duration::from_secs(60), found).await.unwrap_or_else(|_| panic!("no line says {text:?}"))
 }
 
 #[tokio::test]
