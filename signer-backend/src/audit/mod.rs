@@ -262,7 +262,8 @@ impl Writer {
         self.signed = mark.seq;
         if let Some(lines) = &self.lines {
             let spoken = SpokenMark { key: self.key.id().to_owned(), mark };
-            let _ = lines.note(Record::event(spoken.to_string())).await;
+            // Waited for: at the end of the program this is the last line, and all before it are out by then.
+            let _ = lines.record(Record::event(spoken.to_string())).await;
         }
     }
 }

@@ -230,7 +230,7 @@ fn body() {
     });
 }
 
-/// Whole requests as bytes on a connection: as many answers as requests at most, and each of them decided on.
+/// Whole requests as bytes on a connection: no call without an answer but the last, and each of them decided on.
 #[test]
 fn request() {
     let scene = Scene::new("full");
@@ -268,7 +268,8 @@ fn request() {
             return Err(format!("500: {told}"));
         }
         let reached = scene.reached()?;
-        if reached.len() > statuses.len() {
+        // This side has ended its half, so the last request may be given up after its call and before its answer.
+        if reached.len() > statuses.len() + 1 {
             return Err(format!("{} calls of Uploadcare, {} answers", reached.len(), statuses.len()));
         }
         Ok(format!("{statuses:?} {:?}", reached.iter().map(|row| row.id).collect::<Vec<_>>()))
