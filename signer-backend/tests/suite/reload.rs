@@ -19,7 +19,7 @@ async fn told(running: &mut Running, text: &str) -> String {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), found).await.unwrap_or_else(|_| panic!("no line says {text:?}"))
+    tokio::time::timeout(Duration::from_mins(1), found).await.unwrap_or_else(|_| panic!("no line says {text:?}"))
 }
 
 #[tokio::test]
