@@ -2,9 +2,9 @@
 
 use crate::Millis;
 
-/// Most failed attempts of one step of one file. With the waits below this lets a server be gone for half a minute
-/// and more, and ends.
-pub(crate) const MAX_ATTEMPTS: u32 = 10;
+/// Most failed attempts of one step of one file, or of one of its parts. With the waits below, which are a minute and a
+/// half in the mean, none of six parts gives up on a server that is gone for half a minute, and all of them end.
+pub(crate) const MAX_ATTEMPTS: u32 = 14;
 /// Most times a server may ask one file to wait before it fails.
 pub(crate) const MAX_THROTTLES: u32 = 20;
 
@@ -79,6 +79,16 @@ mod tests {
             retries.give_back(Millis(1_000));
         }
         assert_eq!(retries.take(Millis(1_000)), Millis(0));
+    }
+
+    #[test]
+    fn a_server_may_be_gone_for_half_a_minute() {
+        let mut chance = Chance::new(7);
+        let given_up = (0..2_000).filter(|_| {
+            let waits: u64 = (1..MAX_ATTEMPTS).map(|failed| chance.wait(failed).0).sum();
+            waits < 30_000
+        });
+        assert!(given_up.count() <= 2);
     }
 
     #[test]

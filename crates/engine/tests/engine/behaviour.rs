@@ -186,8 +186,8 @@ fn a_service_that_stays_away_is_given_up_in_bounded_time() {
     let keys = world.add(&[1]);
     world.run();
     assert_eq!(world.state(keys[0]), &RowState::Failed(Failure::GaveUp(Cause::Network)));
-    assert!(world.times(Endpoint::Base) <= 10);
-    assert!(world.now < Millis::from_seconds(180));
+    assert!(world.times(Endpoint::Base) <= 14);
+    assert!(world.now < Millis::from_seconds(200));
 }
 
 #[test]
@@ -511,7 +511,7 @@ fn parts_are_forgiven_their_failures_when_a_person_wants_another_try() {
 #[test]
 fn what_a_person_retries_waits_for_no_part_that_failed_before() {
     let mut world = World::new(|_| {});
-    for nth in 1..=60 {
+    for nth in 1..=100 {
         world = world.fault(Endpoint::Part, nth, Fault::Status(500));
     }
     let key = world.add(&[30 * MIB])[0];
