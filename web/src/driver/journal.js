@@ -93,8 +93,9 @@ export const journal = (told, files, scope) => {
       if (age > DAY) change((log) => log.delete(list(...at))).catch(() => {});
       else if (place === scope) waits.push(look(upload, { at }, age));
     }
-    // One that another tab is at comes later, when that tab leaves it. A page that is just being left lets go soon.
-    await Promise.race([Promise.all(waits), new Promise((resolve) => setTimeout(resolve, 300))]);
+    // One that another tab is at comes later, when that tab leaves it. A page that is just being left lets go soon, but
+    // on a busy machine not at once; a file chosen anew meanwhile would not find its upload.
+    await Promise.race([Promise.all(waits), new Promise((resolve) => setTimeout(resolve, 1000))]);
   };
   const look = async (upload, entry, age) => {
     if (mine.has(upload)) return;
