@@ -255,7 +255,8 @@ for (const what of ['tab', 'browser'] as const) {
       await once(film.size);
     } finally {
       await browser.kill();
-      rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+      // Its helpers may still be writing for a moment.
+      rmSync(profile, { recursive: true, force: true, maxRetries: 20 });
     }
   });
 }
