@@ -122,9 +122,14 @@ pub(crate) enum Happening {
 }
 
 impl Event {
-    /// Before a sleep all bytes have left: what still moves when a machine wakes up is not dead.
+    /// Before a sleep all bytes have left: what still moves when a machine wakes up is not dead. Before a reload or a kill
+    /// the parts that are stored are known to be.
     pub(crate) fn settles(&self) -> Duration {
-        if self.what == Happening::Sleep { Duration::from_secs(2) } else { Duration::ZERO }
+        match self.what {
+            Happening::ServerGone => Duration::ZERO,
+            Happening::Sleep => Duration::from_secs(2),
+            Happening::Reload | Happening::Kill => Duration::from_millis(500),
+        }
     }
 
     pub(crate) fn lasts(&self, form: Form) -> Duration {

@@ -280,6 +280,7 @@ impl Stage<'_> {
         let mut uploading = begin()?;
         if let Some(event) = row.event.as_ref().filter(|event| event.what == Happening::Kill) {
             not_too_late(tokio::time::timeout(within, lane.until_parts(event.after_parts)).await)?;
+            tokio::time::sleep(event.settles()).await;
             uploading.kill().await?;
             uploading = begin()?;
             return Ok((uploading.end(within).await?, start.elapsed()));
