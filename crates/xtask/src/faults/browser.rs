@@ -15,7 +15,7 @@ use tokio::sync::{Mutex as AsyncMutex, oneshot};
 use tokio::time::timeout;
 
 use super::End;
-use super::matrix::Driver;
+use super::matrix::{Driver, Happening};
 use crate::error::{Doing, Error, Result};
 use crate::process::without_cargo;
 use crate::setup::browser;
@@ -49,13 +49,6 @@ pub(super) struct Browser {
     orders: AsyncMutex<ChildStdin>,
     waiting: Arc<Mutex<Waiting>>,
     _process: Child,
-}
-
-/// How a page loses its upload.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Again {
-    Reload,
-    Kill,
 }
 
 /// An upload in a page.
@@ -116,18 +109,16 @@ impl Browser {
         }
     }
 
-    /// The page's clock jumps ahead, as after a sleep of the machine.
-    pub(super) async fn sleep(&self, id: u64, time: Duration) -> Result<()> {
-        self.order(id, "sleep", json!({ "seconds": time.as_secs() })).await
-    }
-
-    /// The page is loaded anew, or its process killed and another page opened; the file is chosen again.
-    pub(super) async fn again(&self, id: u64, how: Again) -> Result<()> {
-        let how = match how {
-            Again::Reload => "reload",
-            Again::Kill => "kill",
+    /// What happens to the page in the middle: its clock jumps ahead, as after a sleep of the machine; or it is loaded
+    /// anew, or its process killed and another page opened, and then the file is chosen again.
+    pub(super) async fn happen(&self, id: u64, what: Happening, time: Duration) -> Result<()> {
+        let what = match what {
+            Happening::Sleep => "sleep",
+            Happening::Reload => "reload",
+            Happening::Kill => "kill",
+            Happening::ServerGone => return Err(Error::Check("a server's end is not the page's business".into())),
         };
-        self.order(id, how, json!({})).await
+        self.order(id, what, json!({ "seconds": time.as_secs() })).await
     }
 
     /// Waits for the end, but not for ever; the page is closed then.

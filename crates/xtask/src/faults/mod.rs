@@ -31,7 +31,7 @@ use crate::stack::{self, Build, Plan, Ports, SignedUploads, Stack};
 use crate::test::Counts;
 use crate::wasm::{self, Mode};
 use crate::workspace::Workspace;
-use browser::{Again, Browser};
+use browser::Browser;
 use lane::{Arrivals, Lane};
 use matrix::{Driver, FileKind, Happening, Row};
 
@@ -275,15 +275,14 @@ impl Stage<'_> {
     async fn natively(&self, lane: &mut Lane, row: &Row, file: &Sample) -> Result<(End, Duration)> {
         let home = self.folder.join(format!("home-{}", self.next.fetch_add(1, Ordering::Relaxed)));
         let start = Instant::now();
-        let begin = || native::Uploading::start(&self.program, &file.path, lane.local(), row.signed, &home);
+        let local = lane.local().to_owned();
+        let begin = || native::Uploading::start(&self.program, &file.path, &local, row.signed, &home);
         let within = row.within(self.form);
-        let mut uploading = begin()?;
-        if let Some(event) = row.event.as_ref().filter(|event| event.what == Happening::Kill) {
-            not_too_late(tokio::time::timeout(within, lane.until_parts(event.after_parts)).await)?;
-            tokio::time::sleep(event.settles()).await;
-            uploading.kill().await?;
-            uploading = begin()?;
-            return Ok((uploading.end(within).await?, start.elapsed()));
+        let uploading = begin()?;
+        if row.event.as_ref().is_some_and(|event| event.what == Happening::Kill) {
+            let event = self.happen(lane, row, async |_, _| uploading.kill().await);
+            not_too_late(tokio::time::timeout(within, event).await)?;
+            return Ok((begin()?.end(within).await?, start.elapsed()));
         }
         let pid = uploading.pid().unwrap_or_default();
         let event = self.happen(lane, row, async |what, time| match what {
@@ -316,11 +315,7 @@ impl Stage<'_> {
         let uploading = browser.upload(id, driver, order).await?;
         let within = row.within(self.form);
         let within = if driver == Driver::Peer { within.min(PEER_PATIENCE) } else { within };
-        let event = self.happen(lane, row, async |what, time| match what {
-            Happening::Reload => browser.again(id, Again::Reload).await,
-            Happening::Kill => browser.again(id, Again::Kill).await,
-            _ => browser.sleep(id, time).await,
-        });
+        let event = self.happen(lane, row, async |what, time| browser.happen(id, what, time).await);
         let (end, happened) = tokio::join!(browser.end(uploading, within), tokio::time::timeout(within, event));
         not_too_late(happened)?;
         end
