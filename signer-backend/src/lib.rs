@@ -30,6 +30,7 @@ mod operation;
 pub mod own;
 mod pacer;
 mod patience;
+mod peers;
 pub mod policy;
 pub mod private;
 mod problem;
@@ -49,6 +50,7 @@ mod upstream;
 pub mod webhooks;
 
 pub use live::Unchangeable;
+pub use peers::PerPeer;
 pub use problem::Fault;
 pub use serve::{Limits, serve};
 pub use signer::{Signer, SignerBuilder};

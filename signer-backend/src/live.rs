@@ -91,6 +91,7 @@ fn unchangeable(old: &Policy, new: &Policy) -> Option<&'static str> {
         (old.listen != new.listen, "[server] listen"),
         (url(old) != url(new), "[server] public_url"),
         (old.max_connections != new.max_connections, "[server] max_connections"),
+        (old.max_connections_per_peer != new.max_connections_per_peer, "[server] max_connections_per_peer"),
         (old.metrics != new.metrics, "[server] metrics"),
         (old.public_key != new.public_key, "[project] public_key"),
         (!old.secret.matches(new.secret.expose()), "the project's secret key"),

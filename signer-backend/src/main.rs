@@ -162,7 +162,8 @@ fn start(file: &PolicyFile, listen: Option<SocketAddr>) -> Result<(), String> {
         let reload = Reload::of(file.path(), listen, &policy);
         policy.listen = listener.local_addr().map_err(cannot("cannot tell the address it listens on"))?;
         let metrics = policy.metrics;
-        let limits = Limits { connections: policy.max_connections, ..Limits::default() };
+        let (connections, per_peer) = (policy.max_connections, policy.max_connections_per_peer);
+        let limits = Limits { connections, per_peer, ..Limits::default() };
         let ready = format!("updock-signer is listening on http://{}\n", policy.listen);
         let end = asked_to_end().map_err(cannot("cannot wait for signals"))?;
         let lines = LineLog::stdout().map_err(cannot("the decision log cannot start"))?;

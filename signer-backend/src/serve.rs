@@ -4,6 +4,7 @@
 //! axum's own `serve` has no time limit for headers: a half-sent request would hold its connection for ever. HTTP/2
 //! is left to the proxy in front: hyper-util's protocol detection waits for first bytes without any limit.
 
+use crate::peers::{Peers, PerPeer};
 use crate::taken::Taken;
 use axum::Router;
 use axum::body::Body;
@@ -29,17 +30,20 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// Most connections at a time; more wait in the system's queue.
     pub connections: u32,
+    /// Most connections of one peer at a time; more are closed at once.
+    pub per_peer: PerPeer,
     /// How long running requests may take to finish at the end.
     pub drain: Duration,
 }
 
 impl Default for Limits {
-    /// 10 s for headers, 30 s to take something, 1024 connections, 10 s to finish.
+    /// 10 s for headers, 30 s to take something, 1024 connections, of which another machine takes 256, 10 s to finish.
     fn default() -> Self {
         Self {
             header_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(30),
             connections: 1024,
+            per_peer: PerPeer::FromElsewhere(256),
             drain: Duration::from_secs(10),
         }
     }
@@ -51,6 +55,7 @@ const HEAD: usize = 16 * 1024;
 /// Serves until `end` comes, then lets running requests finish.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, end: impl Future<Output = ()>) {
     let connections = Arc::new(Semaphore::new(limits.connections as usize));
+    let peers = Peers::new(limits.per_peer);
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout).max_buf_size(HEAD);
@@ -68,6 +73,8 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, end: i
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
+        // Whoever has too many is not waited for, and gets no answer: that would cost us more than it costs them.
+        let Some(place) = peers.admit(peer.ip()) else { continue };
         let _ = stream.set_nodelay(true);
         let router = router.clone();
         let service = service_fn(move |mut request: http::Request<Incoming>| {
@@ -80,7 +87,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, end: i
             if let Err(error) = connection.await {
                 tracing::debug!(%peer, %error, "a connection ended early");
             }
-            drop(permit);
+            drop((place, permit));
         });
     }
     drop(listener);

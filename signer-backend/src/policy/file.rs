@@ -55,6 +55,7 @@ pub(super) struct Server {
     pub listen: Option<Spanned<String>>,
     pub public_url: Option<Spanned<String>>,
     pub max_connections: Option<Spanned<u32>>,
+    pub max_connections_per_peer: Option<Spanned<u32>>,
     pub metrics: Option<Spanned<String>>,
 }
 

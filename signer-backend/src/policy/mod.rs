@@ -27,6 +27,7 @@ pub use text::{HookPrefix, Origin, Rate};
 
 use crate::decision::{Grants, Rule, Scope};
 use crate::key::KeyDigest;
+use crate::peers::PerPeer;
 use crate::signing::hex;
 use crate::tokens::TokenTerms;
 use crate::webhooks::HookTerms;
@@ -53,6 +54,8 @@ const DEFAULT_OPERATIONS_MAX: u32 = 100;
 /// Most operations one token can have. Source: Upload API, Authentication.
 const OPERATIONS_LIMIT: u32 = 100_000;
 const DEFAULT_CONNECTIONS: u32 = 1024;
+/// Of all connections, what one peer on another machine may take when nobody says otherwise: a quarter.
+const PEERS: u32 = 4;
 
 /// A checked policy.
 #[derive(Debug)]
@@ -63,6 +66,8 @@ pub struct Policy {
     pub public_url: Option<Base>,
     /// Most connections at a time.
     pub max_connections: u32,
+    /// Most connections of one peer at a time.
+    pub max_connections_per_peer: PerPeer,
     /// Where to tell `/metrics`; nowhere, if not said.
     pub metrics: Option<SocketAddr>,
     /// The project.
@@ -240,6 +245,7 @@ impl Policy {
             listen: SocketAddr::from(([127, 0, 0, 1], 3001)),
             public_url: None,
             max_connections: DEFAULT_CONNECTIONS,
+            max_connections_per_peer: PerPeer::FromElsewhere(DEFAULT_CONNECTIONS / PEERS),
             metrics: None,
             public_key,
             upload_secret: secret.clone(),
@@ -393,6 +399,17 @@ impl Checker<'_> {
             }
             policy.max_connections = *most.get_ref();
         }
+        policy.max_connections_per_peer = match &server.max_connections_per_peer {
+            None => PerPeer::FromElsewhere((policy.max_connections / PEERS).max(1)),
+            Some(most) if *most.get_ref() == 0 => {
+                return Err(self.at(&most.span(), "with no connection at all nobody can call; write 1 or more"));
+            }
+            Some(most) if *most.get_ref() > policy.max_connections => {
+                let sentence = format!("one peer cannot have more than all, and all are {}", policy.max_connections);
+                return Err(self.at(&most.span(), sentence));
+            }
+            Some(most) => PerPeer::FromAnywhere(*most.get_ref()),
+        };
         Ok(())
     }
 

@@ -95,6 +95,7 @@ fn server() -> Value {
             ("listen", text("Address and port, like 127.0.0.1:3001.")),
             ("public_url", text("How callers reach it.")),
             ("max_connections", number(1)),
+            ("max_connections_per_peer", number(1)),
             ("metrics", text("Address and port of /metrics.")),
         ],
     )

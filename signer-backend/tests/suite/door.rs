@@ -4,9 +4,9 @@ use crate::stage::{PAGE, Setup, Stage, VISITORS};
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
-use updock_signer::Limits;
+use updock_signer::{Limits, PerPeer};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -112,6 +112,58 @@ async fn a_full_house_lets_the_next_one_wait() {
     drop(first);
     timeout(PATIENCE, second.read_exact(&mut answer)).await.unwrap().unwrap();
     assert_eq!(&answer, b"HTTP/1.1 200");
+}
+
+/// Connects from `address`: all of 127.0.0.0/8 is this machine.
+async fn connect_from(stage: &Stage, address: &str) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
+    socket.connect(stage.address).await.unwrap()
+}
+
+/// Is this connection answered?
+async fn is_served(stream: &mut TcpStream) -> bool {
+    let mut answer = [0; 1024];
+    if stream.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.is_err() {
+        return false;
+    }
+    match timeout(PATIENCE, stream.read(&mut answer)).await.expect("neither answered nor closed") {
+        // A short answer comes in one piece.
+        Ok(read) => answer[..read].starts_with(b"HTTP/1.1 200"),
+        Err(_) => false,
+    }
+}
+
+#[tokio::test]
+async fn one_peer_that_opens_many_connections_does_not_keep_others_out() {
+    let limits = Limits { connections: 8, per_peer: PerPeer::FromAnywhere(3), ..Limits::default() };
+    let stage = Setup { limits, ..Setup::new(VISITORS) }.start().await;
+    let (mut served, mut closed) = (Vec::new(), 0);
+    for _ in 0..40 {
+        let mut stream = connect_from(&stage, "127.0.0.2").await;
+        if is_served(&mut stream).await { served.push(stream) } else { closed += 1 }
+    }
+    assert_eq!((served.len(), closed), (3, 37), "of one peer's connections, served and closed");
+    for other in ["127.0.0.1", "127.0.0.3"] {
+        assert!(is_served(&mut connect_from(&stage, other).await).await, "{other} was kept out");
+    }
+    assert!(is_served(&mut served[0]).await, "a connection that was there has to go on");
+    drop(served);
+    let start = Instant::now();
+    while !is_served(&mut connect_from(&stage, "127.0.0.2").await).await {
+        assert!(start.elapsed() < PATIENCE, "places that are free again are not given again");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_on_this_machine_brings_as_many_connections_as_there_are() {
+    let stage = Setup::new(VISITORS).start().await;
+    let mut held = Vec::new();
+    for number in 0..300 {
+        held.push(connect(&stage).await);
+        assert!(is_served(&mut held[number]).await, "connection {number} was closed");
+    }
 }
 
 #[tokio::test]

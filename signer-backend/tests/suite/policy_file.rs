@@ -142,6 +142,11 @@ fn what_is_open_useless_or_mistyped_is_refused_in_one_sentence() {
             "line 6: it listens on every address and cannot know",
         ),
         (format!("{PROJECT}{VISITORS}[server]\nmax_connections = 0\n"), "line 8: with no connection at all"),
+        (format!("{PROJECT}{VISITORS}[server]\nmax_connections_per_peer = 0\n"), "line 8: with no connection at all"),
+        (
+            format!("{PROJECT}{VISITORS}[server]\nmax_connections = 8\nmax_connections_per_peer = 9\n"),
+            "line 9: one peer cannot have more than all, and all are 8",
+        ),
         (
             format!("{PROJECT}{VISITORS}[upstream]\nrest = \"http://api.example.com\"\n"),
             "line 8: plain http would let others on the way read along",
