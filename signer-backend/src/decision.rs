@@ -44,6 +44,8 @@ pub struct Narrowing {
     pub webhook_targets: Option<Vec<HookPrefix>>,
     /// Copies out of the project go nowhere else.
     pub copy_targets: Option<Vec<String>>,
+    /// Copies out of the project are for no more readers.
+    pub readers: Readers,
     /// Who says so, like `agents.media`.
     pub rule: Rule,
 }
@@ -144,6 +146,25 @@ pub struct Need {
     pub count: usize,
     /// Where it sends something, beyond the project.
     pub destination: Option<Destination>,
+    /// Who may read what it makes there.
+    pub readers: Readers,
+}
+
+/// Who may read what a request makes, by its own words.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Readers {
+    /// Whoever could read such things before.
+    #[default]
+    AsBefore,
+    /// Everybody who has the link.
+    Everybody,
+}
+
+impl Readers {
+    /// Of a request that says, or does not say, that what it makes is public.
+    pub fn asked(public: bool) -> Self {
+        if public { Self::Everybody } else { Self::AsBefore }
+    }
 }
 
 /// Where something is sent, beyond the project.
@@ -159,13 +180,21 @@ impl Need {
     /// What an operation of the signer's own needs.
     pub const fn own(own: &Own) -> Self {
         let Own { id: operation, area, level, .. } = *own;
-        Self { operation, area, level, redact: Redaction::None, count: 1, destination: None }
+        Self {
+            operation,
+            area,
+            level,
+            redact: Redaction::None,
+            count: 1,
+            destination: None,
+            readers: Readers::AsBefore,
+        }
     }
 
     /// What a row of the operation table needs.
     pub const fn of(row: &Operation) -> Self {
         let (operation, Operation { area, level, redact, .. }) = (row.id.as_str(), *row);
-        Self { operation, area, level, redact, count: 1, destination: None }
+        Self { operation, area, level, redact, count: 1, destination: None, readers: Readers::AsBefore }
     }
 
     /// What the operation with this id needs, of Uploadcare's or of our own.
@@ -191,7 +220,12 @@ impl Need {
             ) => need.at(Level::Write),
             Call::WebhookUpdate(_, WebhookChange { target_url: Some(url), .. }) => need.sent_to(url),
             Call::WebhookCreate(webhook) => need.sent_to(&webhook.target_url),
-            Call::FileRemoteCopy(copy) => Self { destination: Some(Destination::Storage(copy.target.clone())), ..need },
+            Call::FileRemoteCopy(copy) => Self {
+                destination: Some(Destination::Storage(copy.target.clone())),
+                // The service takes silence for a yes.
+                readers: Readers::asked(copy.make_public != Some(false)),
+                ..need
+            },
             Call::FilesStore(files) | Call::FilesDelete(files) => Self { count: files.len(), ..need },
             Call::DocumentConvert(conversion) | Call::VideoConvert(conversion) => {
                 Self { count: conversion.paths.len(), ..need }
@@ -240,6 +274,8 @@ pub enum Because {
     },
     /// What it would send goes somewhere that is not listed.
     Destination,
+    /// What it would make is for everybody to read.
+    Public,
 }
 
 /// A verdict with its reason.
@@ -267,6 +303,7 @@ impl Decision {
             (Because::Batch { .. }, _) => format!("limits.batch_max: {}", self.need.count),
             (Because::Destination, Some(Destination::Storage(_))) => "limits.copy_targets".to_owned(),
             (Because::Destination, _) => "limits.webhook_targets".to_owned(),
+            (Because::Public, _) => "limits.make_public".to_owned(),
             (Because::Granted | Because::Level, _) => format!("{}: {}", self.need.area, self.need.level),
         }
     }
@@ -280,7 +317,14 @@ impl Decision {
 impl Narrowing {
     /// Narrows nothing yet.
     pub fn of(rule: Rule) -> Self {
-        Self { only: None, batch_max: None, webhook_targets: None, copy_targets: None, rule }
+        Self {
+            only: None,
+            batch_max: None,
+            webhook_targets: None,
+            copy_targets: None,
+            readers: Readers::Everybody,
+            rule,
+        }
     }
 
     /// What of it stands against the need.
@@ -300,7 +344,10 @@ impl Narrowing {
                 self.copy_targets.as_ref().is_none_or(|targets| targets.iter().any(|target| target == name))
             }
         };
-        (!listed).then_some(Because::Destination)
+        if !listed {
+            return Some(Because::Destination);
+        }
+        (need.readers > self.readers).then_some(Because::Public)
     }
 }
 

@@ -125,6 +125,7 @@ fn reason(caller: &Caller, decision: &Decision) -> String {
             Some(Destination::Storage(_)) => "this agent may copy to listed storages only".to_owned(),
             _ => "this agent may send webhooks to listed addresses only".to_owned(),
         },
+        Because::Public => "this agent may make no copy that everybody can read".to_owned(),
     }
 }
 

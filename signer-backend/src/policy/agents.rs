@@ -5,7 +5,7 @@
 use super::text::{HookPrefix, quota};
 use super::{Agent, Checker, CredentialTerms, PolicyError, Quota, RateOf, StoredKey, error, file};
 use crate::credentials::covers;
-use crate::decision::{Grants, Narrowing, Need, Rule, Scope, decide};
+use crate::decision::{Grants, Narrowing, Need, Readers, Rule, Scope, decide};
 use crate::key::{KeyDigest, PREFIX};
 use crate::own::OWN;
 use crate::random::is_base62;
@@ -147,7 +147,7 @@ impl Checker<'_> {
             grants = grants.narrowed(Narrowing { only: Some(scopes), ..Narrowing::of(rule) });
         }
         if let Some(limits) = &agent.limits {
-            let file::AgentLimits { batch_max, webhook_targets, copy_targets, .. } = limits.get_ref();
+            let file::AgentLimits { batch_max, webhook_targets, copy_targets, make_public, .. } = limits.get_ref();
             let target = |text: &Spanned<String>| {
                 HookPrefix::parse(text.get_ref()).map_err(|sentence| self.at(&text.span(), sentence))
             };
@@ -164,6 +164,7 @@ impl Checker<'_> {
                 batch_max: batch_max.as_ref().map(|most| usize::try_from(*most.get_ref()).unwrap_or(usize::MAX)),
                 webhook_targets: webhook_targets.as_ref().map(targets).transpose()?,
                 copy_targets: copy_targets.as_ref().map(names),
+                readers: Readers::asked(*make_public != Some(false)),
                 ..Narrowing::of(rule(format!("agents.{id}.limits"), &limits.span()))
             });
         }

@@ -1,6 +1,7 @@
 //! Expected verdicts, kept beside a policy: `[[case]]` with `caller`, `operation` and `expect`.
 
 use super::{Policy, PolicyError, Question};
+use crate::decision::Readers;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use toml::Spanned;
@@ -19,6 +20,8 @@ struct Case {
     expect: Expected,
     count: Option<usize>,
     to: Option<String>,
+    #[serde(default)]
+    public: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,9 +78,14 @@ impl Cases {
     pub(super) fn hold(&self, policy: &Policy) -> Report {
         let failed = |case: &Spanned<Case>| {
             let line = super::error::line(&self.text, case.span().start);
-            let Case { caller, operation, expect, count, to } = case.get_ref();
-            let question =
-                Question { caller: caller.clone(), operation: operation.clone(), count: *count, to: to.clone() };
+            let Case { caller, operation, expect, count, to, public } = case.get_ref();
+            let question = Question {
+                caller: caller.clone(),
+                operation: operation.clone(),
+                count: *count,
+                to: to.clone(),
+                readers: Readers::asked(*public),
+            };
             let why = match policy.explain(&question) {
                 Ok(answer) if (answer.verdict == "allow") == (*expect == Expected::Allow) => return None,
                 Ok(answer) => answer.sentence,

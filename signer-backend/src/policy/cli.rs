@@ -5,6 +5,7 @@ use super::simulate::Simulation;
 use super::{Origin, Policy, PolicyError, Question, schema, text};
 use crate::audit::{Entry, recorded};
 use crate::cli::PolicyFile;
+use crate::decision::Readers;
 use crate::state;
 use clap::Subcommand;
 use futures_util::TryStreamExt;
@@ -35,6 +36,9 @@ pub enum PolicyCommand {
         /// Where it sends something: a webhook's address, a storage's name
         #[arg(long)]
         to: Option<String>,
+        /// What it makes there is for everybody to read
+        #[arg(long)]
+        public: bool,
         /// Prints JSON
         #[arg(long)]
         json: bool,
@@ -77,9 +81,14 @@ pub async fn run(command: &PolicyCommand, file: &PolicyFile, out: &mut (dyn Writ
             say(told(&checked).to_string())?;
             Ok(checked.is_ok())
         }
-        PolicyCommand::Explain { caller, operation, count, to, json } => {
-            let question =
-                Question { caller: caller.clone(), operation: operation.clone(), count: *count, to: to.clone() };
+        PolicyCommand::Explain { caller, operation, count, to, public, json } => {
+            let question = Question {
+                caller: caller.clone(),
+                operation: operation.clone(),
+                count: *count,
+                to: to.clone(),
+                readers: Readers::asked(*public),
+            };
             let answer = file.load(None)?.explain(&question)?;
             if *json {
                 say(serde_json::to_string(&answer).map_err(|error| error.to_string())?)?;

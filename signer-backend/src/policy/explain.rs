@@ -3,7 +3,7 @@
 
 use super::Policy;
 use crate::caller::{Caller, Proof};
-use crate::decision::{Decision, Destination, Need, Verdict, decide};
+use crate::decision::{Decision, Destination, Need, Readers, Verdict, decide};
 use crate::sentence;
 use crate::state::now;
 use serde::Serialize;
@@ -21,6 +21,8 @@ pub struct Question {
     pub count: Option<usize>,
     /// Where it sends something: a webhook's address, or a storage's name.
     pub to: Option<String>,
+    /// Who may read what it makes there.
+    pub readers: Readers,
 }
 
 /// The answer, and why.
@@ -124,7 +126,7 @@ fn need_of(question: &Question) -> Result<Need, String> {
         Area::Webhooks => Destination::Webhook(to),
         _ => Destination::Storage(to),
     });
-    Ok(Need { count: question.count.unwrap_or(1), destination, ..need })
+    Ok(Need { count: question.count.unwrap_or(1), destination, readers: question.readers, ..need })
 }
 
 /// What an operation does, to follow "asked to".

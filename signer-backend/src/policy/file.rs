@@ -196,6 +196,7 @@ pub(super) struct AgentLimits {
     pub upload_credential: Option<UploadLimits>,
     pub webhook_targets: Option<Spanned<Vec<Spanned<String>>>>,
     pub copy_targets: Option<Spanned<Vec<Spanned<String>>>>,
+    pub make_public: Option<bool>,
 }
 
 #[derive(Default, Deserialize)]

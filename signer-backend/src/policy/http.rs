@@ -2,7 +2,7 @@
 //! about others with `admin: full`.
 
 use super::{Explanation, Question};
-use crate::decision::Need;
+use crate::decision::{Need, Readers};
 use crate::own;
 use crate::problem::Fault;
 use crate::signer::{Asked, Signer, Visit};
@@ -40,7 +40,12 @@ fn read(query: &str, own: &str) -> Result<Question, Fault> {
                 Ok(count) => question.count = Some(count),
                 Err(_) => return bad("`count` should be a number of files."),
             },
-            _ => return bad("A question to the policy knows caller, operation, count and to."),
+            "public" => match value.as_ref() {
+                "true" => question.readers = Readers::Everybody,
+                "false" => question.readers = Readers::AsBefore,
+                _ => return bad("`public` should be true or false."),
+            },
+            _ => return bad("A question to the policy knows caller, operation, count, to and public."),
         }
     }
     if question.operation.is_empty() {

@@ -155,6 +155,7 @@ fn agent() -> Value {
             ),
             ("webhook_targets", list(&text("An address; what lies below it is meant too."))),
             ("copy_targets", list(&text("A custom storage."))),
+            ("make_public", flag()),
         ],
     );
     let mut fields = vec![

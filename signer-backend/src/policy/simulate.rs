@@ -1,11 +1,12 @@
 //! What another policy would have said to what was recorded.
 //!
 //! A record holds who asked, for what, at which level and with how many files, and never where something was to be
-//! sent: where the other policy lists targets, such a request is counted as one that cannot be told.
+//! sent or who may read it there: where the other policy limits that, such a request is counted as one that cannot be
+//! told.
 
 use super::Policy;
 use crate::audit::Entry;
-use crate::decision::{Because, Destination, Need};
+use crate::decision::{Because, Destination, Need, Readers};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use updock_types::{Level, OperationId};
@@ -66,11 +67,13 @@ impl Simulation {
             "files.remote_copy" => Destination::Storage(String::new()),
             _ => Destination::Webhook(String::new()),
         });
-        let need = Need { level: level.unwrap_or(need.level), count: count.unwrap_or(1), destination, ..need };
+        let readers = Readers::asked(need.operation == OperationId::FileRemoteCopy.as_str());
+        let need = Need { level: level.unwrap_or(need.level), count: count.unwrap_or(1), destination, readers, ..need };
         let operation = need.operation;
         self.decisions += 1;
         let decision = policy.decision(caller, need);
-        if decision.as_ref().is_some_and(|decision| decision.because == Because::Destination) {
+        if decision.as_ref().is_some_and(|decision| matches!(decision.because, Because::Destination | Because::Public))
+        {
             self.untold += 1;
             return;
         }

@@ -20,6 +20,9 @@ const FILES: &str = "/v1/uploadcare/files/";
 const HOOK: &str = "{\"target_url\":\"https://hooks.example.com/files/a\",\"event\":\"file.uploaded\"}";
 const FOREIGN_HOOK: &str = "{\"target_url\":\"https://evil.test/files/a\",\"event\":\"file.uploaded\"}";
 
+const COPY: &str = "{\"source\":\"{file}\",\"target\":\"archive\"}";
+const PUBLIC_COPY: &str = "{\"source\":\"{file}\",\"target\":\"archive\",\"make_public\":\"true\"}";
+
 const CASES: &[Case] = &[
     Case {
         name: "a listed operation is allowed",
@@ -104,6 +107,28 @@ const CASES: &[Case] = &[
         requests: &[("POST", "/v1/uploadcare/files/remote_copy/", "{\"source\":\"{file}\",\"target\":\"elsewhere\"}")],
         expected: (403, Some("limits.copy_targets")),
         told: "Refused: this agent may copy to listed storages only.",
+    },
+    Case {
+        name: "threat 17: a copy is not for everybody where that is limited",
+        section: "files = \"full\"\nlimits = { make_public = false }",
+        requests: &[("POST", "/v1/uploadcare/files/remote_copy/", PUBLIC_COPY)],
+        expected: (403, Some("limits.make_public")),
+        told: "Refused: this agent may make no copy that everybody can read.",
+    },
+    Case {
+        name: "a copy that says nothing of readers is for nobody new",
+        section: "files = \"full\"\nlimits = { make_public = false }",
+        requests: &[("POST", "/v1/uploadcare/files/remote_copy/", COPY)],
+        // The stand-in has no such storage: it was asked.
+        expected: (400, None),
+        told: "Allowed: this agent has full access to files.",
+    },
+    Case {
+        name: "without the limit full access makes copies for everybody",
+        section: "files = \"full\"\nlimits = { make_public = true }",
+        requests: &[("POST", "/v1/uploadcare/files/remote_copy/", PUBLIC_COPY)],
+        expected: (400, None),
+        told: "Allowed: this agent has full access to files.",
     },
     Case {
         name: "a rate of one operation is counted by itself",
@@ -191,7 +216,7 @@ async fn what_narrows_an_agent_is_held_and_said() {
         }
         let reply = last.unwrap();
         assert_eq!(reply.status.as_u16(), expected.0, "{name}: {:?}", reply.body);
-        if expected.0 >= 400 {
+        if expected.0 == 403 || expected.0 == 429 {
             assert_eq!(reply.problem().missing.as_deref(), expected.1, "{name}");
         }
         let sentences = stage.sentences();

@@ -71,7 +71,8 @@ fn a_policy_explains_itself_with_the_line_that_decides() {
 fn expected_verdicts_are_held_against_a_policy() {
     let folder = tempfile::tempdir().unwrap();
     let (_, section) = agent("media", "files = \"write\"\nlimits = { batch_max = 5, copy_targets = [\"archive\"] }");
-    let policy = write_policy(folder.path(), "demosecretkey\n", "http://127.0.0.1:9/", &section);
+    let (_, sender) = agent("sender", "files = \"full\"\nlimits = { make_public = false }");
+    let policy = write_policy(folder.path(), "demosecretkey\n", "http://127.0.0.1:9/", &(section + &sender));
     let case = |operation: &str, expect: &str, more: &str| {
         format!("[[case]]\ncaller = \"media\"\noperation = \"{operation}\"\nexpect = \"{expect}\"\n{more}\n")
     };
@@ -82,17 +83,21 @@ fn expected_verdicts_are_held_against_a_policy() {
         case("files.delete", "deny", ""),
         case("files.store_batch", "allow", "count = 5"),
         case("files.store_batch", "deny", "count = 6"),
+        case("files.remote_copy", "allow", "to = \"archive\"").replace("media", "sender"),
+        case("files.remote_copy", "deny", "to = \"archive\"\npublic = true").replace("media", "sender"),
     ];
     write(&good.concat());
     let test = || run(&policy, &["policy", "test", cases.to_str().unwrap()]);
     let (held, told) = test();
-    assert!(held && told.contains("4 cases, 0 of them otherwise."), "{told}");
+    assert!(held && told.contains("6 cases, 0 of them otherwise."), "{told}");
     write(&format!("{}{}", good.concat(), case("files.delete", "allow", "")));
     let (held, told) = test();
     assert!(
-        !held && told.contains("cases.toml:21: media files.delete should be allow: Agent media asked to"),
+        !held && told.contains("cases.toml:32: media files.delete should be allow: Agent media asked to"),
         "{told}"
     );
+    let (good, answer) = asked(&policy, &["explain", "sender", "files.remote_copy", "--to", "archive", "--public"]);
+    assert!(!good && answer["missing"] == "limits.make_public", "{answer}");
     write(&case("files.list", "maybe", ""));
     let (held, told) = test();
     assert!(!held && told.contains("line 4: not known here; known are allow, deny"), "{told}");
@@ -148,13 +153,23 @@ async fn what_was_recorded_is_held_against_another_policy_and_a_shadow_is_never_
 async fn whoever_may_asks_about_itself_and_about_others_only_with_full_access() {
     let (own, first) = agent("media", "files = \"read\"\nadmin = \"read\"");
     let (all, second) = agent("lead", "admin = \"full\"");
-    let stage = Setup::new(format!("{first}{second}")).start().await;
+    let (_, third) = agent("sender", "files = \"full\"\nlimits = { make_public = false }");
+    let stage = Setup::new(format!("{first}{second}{third}")).start().await;
     let ask = async |key: &str, query: &str| stage.ask(key, "GET", &format!("/v1/policy/explain?{query}"), "").await;
     let answer = ask(&own, "operation=files.delete").await.json();
     assert_eq!((answer["verdict"].as_str(), answer["missing"].as_str()), (Some("deny"), Some("files: full")));
     assert_eq!(ask(&own, "operation=files.list&caller=lead").await.problem().missing.as_deref(), Some("admin: full"));
     assert_eq!(ask(&all, "operation=files.list&caller=media").await.json()["verdict"], "allow");
-    for query in ["", "operation=files.lst", "operation=files.list&caller=nobody", "operation=files.list&colour=red"] {
+    let copy = "operation=files.remote_copy&caller=sender&to=archive&public=";
+    assert_eq!(ask(&all, &format!("{copy}false")).await.json()["verdict"], "allow");
+    assert_eq!(ask(&all, &format!("{copy}true")).await.json()["missing"], "limits.make_public");
+    for query in [
+        "operation=files.list&public=maybe",
+        "",
+        "operation=files.lst",
+        "operation=files.list&caller=nobody",
+        "operation=files.list&colour=red",
+    ] {
         assert_eq!(ask(&all, query).await.kind(), "bad-request", "{query}");
     }
 }
