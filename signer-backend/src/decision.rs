@@ -46,6 +46,8 @@ pub struct Narrowing {
     pub copy_targets: Option<Vec<String>>,
     /// Copies out of the project are for no more readers.
     pub readers: Readers,
+    /// These only once somebody else approves.
+    pub approval: Option<Vec<Scope>>,
     /// Who says so, like `agents.media`.
     pub rule: Rule,
 }
@@ -246,6 +248,9 @@ pub enum Verdict {
     Allow,
     /// The grant is too small.
     Deny,
+    /// Granted, once somebody else approves of this very request. Nobody can be asked yet, and no policy file yields
+    /// it: until then it is a refusal that says what it waits for.
+    NeedsApproval,
 }
 
 impl Verdict {
@@ -254,7 +259,13 @@ impl Verdict {
         match self {
             Self::Allow => "allow",
             Self::Deny => "deny",
+            Self::NeedsApproval => "needs_approval",
         }
+    }
+
+    /// Reads what [`Verdict::as_str`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Allow, Self::Deny, Self::NeedsApproval].into_iter().find(|verdict| verdict.as_str() == text)
     }
 }
 
@@ -276,6 +287,8 @@ pub enum Because {
     Destination,
     /// What it would make is for everybody to read.
     Public,
+    /// Somebody else has to approve of it first.
+    Approval,
 }
 
 /// A verdict with its reason.
@@ -304,6 +317,7 @@ impl Decision {
             (Because::Destination, Some(Destination::Storage(_))) => "limits.copy_targets".to_owned(),
             (Because::Destination, _) => "limits.webhook_targets".to_owned(),
             (Because::Public, _) => "limits.make_public".to_owned(),
+            (Because::Approval, _) => format!("approval: {}", self.need.operation),
             (Because::Granted | Because::Level, _) => format!("{}: {}", self.need.area, self.need.level),
         }
     }
@@ -323,6 +337,7 @@ impl Narrowing {
             webhook_targets: None,
             copy_targets: None,
             readers: Readers::Everybody,
+            approval: None,
             rule,
         }
     }
@@ -349,6 +364,10 @@ impl Narrowing {
         }
         (need.readers > self.readers).then_some(Because::Public)
     }
+
+    fn wants_approval(&self, need: &Need) -> bool {
+        self.approval.as_ref().is_some_and(|scopes| scopes.iter().any(|scope| scope.covers(need)))
+    }
 }
 
 /// Holds what is needed against what is granted.
@@ -359,11 +378,21 @@ pub fn decide(grants: &Grants, need: Need) -> Decision {
     let redact = if held == Level::Full { Redaction::None } else { need.redact };
     let (because, rule) = if enough {
         let refused = |narrowing: &Arc<Narrowing>| Some((narrowing.refuses(&need)?, Some(narrowing.rule.clone())));
-        grants.narrowings.iter().find_map(refused).unwrap_or((Because::Granted, rule))
+        // Nobody is asked about what would be refused anyway.
+        grants.narrowings.iter().find_map(refused).unwrap_or_else(|| {
+            let waits = grants.narrowings.iter().find(|narrowing| narrowing.wants_approval(&need));
+            waits.map_or((Because::Granted, rule), |narrowing| (Because::Approval, Some(narrowing.rule.clone())))
+        })
     } else {
         (Because::Level, rule)
     };
-    let verdict = if because == Because::Granted { Verdict::Allow } else { Verdict::Deny };
+    let verdict = match because {
+        Because::Granted => Verdict::Allow,
+        Because::Approval => Verdict::NeedsApproval,
+        Because::Level | Because::Only | Because::Batch { .. } | Because::Destination | Because::Public => {
+            Verdict::Deny
+        }
+    };
     Decision { verdict, because, need, held, redact, rule }
 }
 
@@ -488,6 +517,46 @@ mod tests {
         assert_eq!(told(decision), own("agents.a.only", "limits.batch_max: 40"));
     }
 
+    #[test]
+    fn approval_is_asked_for_only_where_all_else_is_granted() {
+        let need = || Need::of(updock_types::OperationId::FileDelete.row());
+        let approval = |scopes: &[&str]| Narrowing {
+            only: None,
+            approval: Some(scopes.iter().map(|text| Scope::parse(text).unwrap()).collect()),
+            ..narrowing(&[])
+        };
+        let full = Grants::default().with(Area::Files, Level::Full);
+        for (scopes, verdict) in [
+            (&["files.delete"][..], Verdict::NeedsApproval),
+            (&["files"], Verdict::NeedsApproval),
+            (&["files.delete_batch", "groups"], Verdict::Allow),
+            (&[], Verdict::Allow),
+        ] {
+            assert_eq!(decide(&full.clone().narrowed(approval(scopes)), need()).verdict, verdict, "{scopes:?}");
+        }
+        let waits = full.clone().narrowed(approval(&["files"]));
+        let decision = decide(&waits, need());
+        assert!(!decision.is_allowed());
+        assert_eq!(decision.missing(), "approval: files.delete");
+        for (refused, because) in [
+            (waits.clone().capped(Area::Files, Level::Write), Because::Level),
+            (waits.clone().narrowed(narrowing(&["files.list"])), Because::Only),
+            (full.narrowed(narrowing(&["files.list"])).narrowed(approval(&["files"])), Because::Only),
+        ] {
+            let decision = decide(&refused, need());
+            assert_eq!((decision.verdict, decision.because), (Verdict::Deny, because));
+        }
+        assert!(Allowed::decide(&waits, need(), ()).1.is_none());
+    }
+
+    #[test]
+    fn verdicts_are_read_as_they_are_written() {
+        for verdict in [Verdict::Allow, Verdict::Deny, Verdict::NeedsApproval] {
+            assert_eq!(Verdict::parse(verdict.as_str()), Some(verdict));
+        }
+        assert_eq!(Verdict::parse("Allow"), None);
+    }
+
     proptest::proptest! {
         /// Threat 29: a mistake in a limit must not open anything.
         #[test]
@@ -496,16 +565,18 @@ mod tests {
             lowered in 0usize..10, to in 0usize..4,
             only in proptest::collection::vec(0usize..OPERATIONS.len(), 0..6),
             most in 0usize..5, count in 0usize..5,
+            approval in proptest::collection::vec(0usize..OPERATIONS.len(), 0..6),
         ) {
             let mut before = Grants::default();
             for (area, level) in Area::ALL.iter().zip(&levels) {
                 before = before.with(*area, LEVELS[*level]);
             }
             let only: Vec<&str> = only.iter().map(|at| OPERATIONS[*at].id.as_str()).collect();
+            let approval = approval.iter().map(|at| Scope::Operation(OPERATIONS[*at].id.as_str())).collect();
             let after = before
                 .clone()
                 .capped(Area::ALL[lowered], LEVELS[to])
-                .narrowed(Narrowing { batch_max: Some(most), ..narrowing(&only) });
+                .narrowed(Narrowing { batch_max: Some(most), approval: Some(approval), ..narrowing(&only) });
             for row in OPERATIONS {
                 let need = Need { count, ..Need::of(row) };
                 let (was, is) = (decide(&before, need.clone()), decide(&after, need));

@@ -4,6 +4,7 @@
 //! Invariant: recording comes first. A record that cannot be written is an error, and what it was about is then not
 //! done. The queue is bounded: when the reader of our output stalls, callers wait instead of memory growing.
 
+use crate::decision::Verdict;
 use std::future::Future;
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -42,8 +43,8 @@ pub struct Record {
     pub on_behalf_of: Option<String>,
     /// Which operation, e.g. `files.delete`.
     pub operation: Option<&'static str>,
-    /// Was it allowed?
-    pub allowed: Option<bool>,
+    /// What was decided.
+    pub verdict: Option<Verdict>,
     /// Which area it is in.
     pub area: Option<&'static str>,
     /// Which level it needs there.
@@ -78,7 +79,7 @@ impl Record {
             key_id: None,
             on_behalf_of: None,
             operation: None,
-            allowed: None,
+            verdict: None,
             area: None,
             level: None,
             shape: None,

@@ -4,6 +4,7 @@
 //! Labels come from finite sets only: agents of the policy, operations of the table, verdicts. Nothing that a client
 //! chose is a label.
 
+use crate::decision::Verdict;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -70,8 +71,8 @@ fn add<K: Ord>(counts: &Mutex<BTreeMap<K, u64>>, key: K) {
 
 impl Metrics {
     /// A decision.
-    pub fn decided(&self, caller: &str, operation: &'static str, allowed: bool) {
-        add(&self.decisions, (caller.to_owned(), operation, if allowed { "allow" } else { "deny" }));
+    pub fn decided(&self, caller: &str, operation: &'static str, verdict: Verdict) {
+        add(&self.decisions, (caller.to_owned(), operation, verdict.as_str()));
     }
 
     /// An answer with this status.
@@ -150,8 +151,9 @@ mod tests {
     #[test]
     fn counts_are_told_as_prometheus_reads_them() {
         let metrics = Metrics::default();
-        metrics.decided("media", "files.list", true);
-        metrics.decided("media", "files.list", true);
+        metrics.decided("media", "files.list", Verdict::Allow);
+        metrics.decided("media", "files.list", Verdict::Allow);
+        metrics.decided("media", "files.delete", Verdict::NeedsApproval);
         metrics.answered(200);
         metrics.webhook("new");
         metrics.requests.took(Duration::from_micros(250));
@@ -159,6 +161,7 @@ mod tests {
         let text = metrics.text();
         for line in [
             "updock_decisions_total{caller=\"media\",operation=\"files.list\",verdict=\"allow\"} 2",
+            "updock_decisions_total{caller=\"media\",operation=\"files.delete\",verdict=\"needs_approval\"} 1",
             "updock_answers_total{status=\"200\"} 1",
             "updock_webhooks_total{outcome=\"new\"} 1",
             "updock_unrecorded_reads_total 0",

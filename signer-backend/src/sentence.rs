@@ -100,6 +100,7 @@ pub(crate) fn decided(caller: &Caller, words: &str, decision: &Decision) -> Stri
     match decision.verdict {
         Verdict::Allow => format!("{who} asked to {words}. Allowed: {}.", reason(caller, decision)),
         Verdict::Deny => format!("{who} asked to {words}. Refused: {}.", reason(caller, decision)),
+        Verdict::NeedsApproval => format!("{who} asked to {words}. Not done: {}.", reason(caller, decision)),
     }
 }
 
@@ -125,6 +126,9 @@ fn reason(caller: &Caller, decision: &Decision) -> String {
             Some(Destination::Storage(_)) => "this agent may copy to listed storages only".to_owned(),
             _ => "this agent may send webhooks to listed addresses only".to_owned(),
         },
+        Because::Approval => {
+            "somebody else has to approve of this first, and this version cannot ask anybody yet".to_owned()
+        }
         Because::Public => "this agent may make no copy that everybody can read".to_owned(),
     }
 }

@@ -421,11 +421,11 @@ impl Signer {
         if let Some(verdict) = visit.shadow(&decision) {
             self.0.metrics.shadow_differs(decision.need.operation, verdict);
         }
-        self.0.metrics.decided(visit.caller.id(), asked.operation, !refused);
+        self.0.metrics.decided(visit.caller.id(), asked.operation, decision.verdict);
         if !refused && let Err(fault) = limits::within(&*self.0.state, &visit.caller, &decision.need).await {
             let text = sentence::wish_refused(&visit.caller, asked.words, fault.detail());
             let record = visit.record(Phase::Decision, asked.operation, Some(&decision), text);
-            self.record(Record { allowed: Some(false), ..record }).await?;
+            self.record(Record { verdict: Some(Verdict::Deny), ..record }).await?;
             return Err(fault);
         }
         if refused || !asked.sentence_follows {
@@ -433,8 +433,11 @@ impl Signer {
             self.record(visit.record(Phase::Decision, asked.operation, Some(&decision), text)).await?;
         }
         allowed.ok_or_else(|| {
-            Fault::new(ProblemKind::Forbidden, sentence::refusal(&visit.caller, asked.words, &decision))
-                .missing(decision.missing())
+            let kind = match decision.verdict {
+                Verdict::Allow | Verdict::Deny => ProblemKind::Forbidden,
+                Verdict::NeedsApproval => ProblemKind::ApprovalNeeded,
+            };
+            Fault::new(kind, sentence::refusal(&visit.caller, asked.words, &decision)).missing(decision.missing())
         })
     }
 
@@ -491,17 +494,16 @@ impl Visit {
     }
 
     fn record(&self, phase: Phase, operation: &'static str, decision: Option<&Decision>, text: String) -> Record {
-        let allowed = decision.map(|decision| decision.verdict == Verdict::Allow);
         Record {
             peer: self.peer,
             caller: Some(self.caller.id().to_owned()),
             key_id: self.caller.key_id().map(str::to_owned),
             on_behalf_of: self.caller.on_behalf_of().map(|subject| subject.chars().take(64).collect()),
             operation: Some(operation),
-            allowed,
+            verdict: decision.map(|decision| decision.verdict),
             area: decision.map(|decision| decision.need.area.as_str()),
             level: decision.map(|decision| decision.need.level.as_str()),
-            missing: decision.filter(|_| allowed == Some(false)).map(Decision::missing),
+            missing: decision.filter(|decision| !decision.is_allowed()).map(Decision::missing),
             policy: self.policy.digest.clone(),
             shadow: decision.and_then(|decision| self.shadow(decision)),
             shape: decision
@@ -554,7 +556,8 @@ impl FromRequestParts<Signer> for Visit {
                 let origin = parts.headers.get(header::ORIGIN).map(|value| String::from_utf8_lossy(value.as_bytes()));
                 let who = sentence::stranger(peer, origin.as_deref());
                 let text = sentence::turned_away(&who, parts.method.as_str(), parts.uri.path(), fault.detail());
-                let record = Record { peer, allowed: Some(false), ..record(Phase::Decision, Some(request_id), text) };
+                let record =
+                    Record { peer, verdict: Some(Verdict::Deny), ..record(Phase::Decision, Some(request_id), text) };
                 signer.record(record).await?;
                 Err(fault)
             }
@@ -624,7 +627,7 @@ async fn issue_credential(
         Err(fault) => {
             let text = sentence::wish_refused(&visit.caller, words.words, fault.detail());
             let record = visit.record(Phase::Decision, words.operation, None, text);
-            signer.record(Record { allowed: Some(false), ..record }).await?;
+            signer.record(Record { verdict: Some(Verdict::Deny), ..record }).await?;
             return Err(fault);
         }
     };

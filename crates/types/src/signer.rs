@@ -229,6 +229,8 @@ pub enum ProblemKind {
     Unauthenticated,
     /// The caller is known and may not do this.
     Forbidden,
+    /// The caller may do this once somebody else approves of it.
+    ApprovalNeeded,
     /// There is nothing at this address.
     NotFound,
     /// The address exists, the method does not.
@@ -262,6 +264,7 @@ impl ProblemKind {
         (Self::BadRequest, "bad-request", 400, "The request cannot be read"),
         (Self::Unauthenticated, "unauthenticated", 401, "Who is calling?"),
         (Self::Forbidden, "forbidden", 403, "Not granted"),
+        (Self::ApprovalNeeded, "approval-needed", 403, "Somebody else has to approve"),
         (Self::NotFound, "not-found", 404, "Nothing here"),
         (Self::MethodNotAllowed, "method-not-allowed", 405, "Method not allowed"),
         (Self::Conflict, "conflict", 409, "Running, or begun before"),
@@ -278,7 +281,7 @@ impl ProblemKind {
     ];
 
     fn row(self) -> &'static (Self, &'static str, u16, &'static str) {
-        Self::TABLE.iter().find(|row| row.0 == self).unwrap_or(&Self::TABLE[11])
+        Self::TABLE.iter().find(|row| row.0 == self).unwrap_or(&Self::TABLE[12])
     }
 
     /// Every one.

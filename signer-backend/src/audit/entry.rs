@@ -48,7 +48,7 @@ pub struct Entry {
     /// What the request was made of: names and sizes, never values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shape: Option<String>,
-    /// `allow` or `deny`.
+    /// `allow`, `deny` or `needs_approval`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<String>,
     /// The grant that would have been needed.
@@ -84,7 +84,7 @@ pub(super) fn digest(record: &str) -> String {
 pub(super) fn row(record: &Record, end: &ChainEnd) -> AuditRow {
     let at = record.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let at = i64::try_from(at.as_micros()).unwrap_or(i64::MAX);
-    let verdict = record.allowed.map(|allowed| if allowed { "allow" } else { "deny" }.to_owned());
+    let verdict = record.verdict.map(|verdict| verdict.as_str().to_owned());
     let entry = Entry {
         v: 1,
         node: end.node.clone(),

@@ -1,7 +1,7 @@
 //! Expected verdicts, kept beside a policy: `[[case]]` with `caller`, `operation` and `expect`.
 
 use super::{Policy, PolicyError, Question};
-use crate::decision::Readers;
+use crate::decision::{Readers, Verdict};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use toml::Spanned;
@@ -25,10 +25,21 @@ struct Case {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 enum Expected {
     Allow,
     Deny,
+    NeedsApproval,
+}
+
+impl From<Expected> for Verdict {
+    fn from(expected: Expected) -> Self {
+        match expected {
+            Expected::Allow => Self::Allow,
+            Expected::Deny => Self::Deny,
+            Expected::NeedsApproval => Self::NeedsApproval,
+        }
+    }
 }
 
 /// A file of cases.
@@ -57,10 +68,7 @@ pub(super) struct Failure {
 impl Failure {
     pub(super) fn text(&self) -> String {
         let Self { line, caller, operation, expected, why } = self;
-        let word = match expected {
-            Expected::Allow => "allow",
-            Expected::Deny => "deny",
-        };
+        let word = Verdict::from(*expected).as_str();
         format!("{line}: {caller} {operation} should be {word}: {why}")
     }
 }
@@ -87,7 +95,7 @@ impl Cases {
                 readers: Readers::asked(*public),
             };
             let why = match policy.explain(&question) {
-                Ok(answer) if (answer.verdict == "allow") == (*expect == Expected::Allow) => return None,
+                Ok(answer) if answer.verdict == Verdict::from(*expect).as_str() => return None,
                 Ok(answer) => answer.sentence,
                 Err(sentence) => sentence,
             };

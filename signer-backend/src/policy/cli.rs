@@ -5,7 +5,7 @@ use super::simulate::Simulation;
 use super::{Origin, Policy, PolicyError, Question, schema, text};
 use crate::audit::{Entry, recorded};
 use crate::cli::PolicyFile;
-use crate::decision::Readers;
+use crate::decision::{Readers, Verdict};
 use crate::state;
 use clap::Subcommand;
 use futures_util::TryStreamExt;
@@ -103,7 +103,7 @@ pub async fn run(command: &PolicyCommand, file: &PolicyFile, out: &mut (dyn Writ
                     say(format!("Counts under: {}", answer.limits.join(", ")))?;
                 }
             }
-            Ok(answer.verdict == "allow")
+            Ok(answer.verdict == Verdict::Allow.as_str())
         }
         PolicyCommand::Test { cases, json } => {
             let report = Cases::load(cases)?.hold(&file.load(None)?);

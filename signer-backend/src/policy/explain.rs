@@ -38,7 +38,7 @@ pub struct Explanation {
     pub needs: Level,
     /// What the caller has there.
     pub holds: Level,
-    /// `allow` or `deny`.
+    /// `allow`, `deny` or `needs_approval`.
     pub verdict: &'static str,
     /// The place in the policy that decides.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -6,7 +6,7 @@
 
 use super::Policy;
 use crate::audit::Entry;
-use crate::decision::{Because, Destination, Need, Readers};
+use crate::decision::{Because, Destination, Need, Readers, Verdict};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use updock_types::{Level, OperationId};
@@ -53,9 +53,10 @@ impl Simulation {
         let (Some(caller), Some(operation), Some(verdict)) = (&entry.caller, &entry.operation, &entry.verdict) else {
             return;
         };
+        let Some(verdict) = Verdict::parse(verdict) else { return };
         let Some(need) = Need::of_operation(operation).filter(|_| entry.phase == "decision") else { return };
         // A refusal that misses nothing was for another reason than grants: a quota, a wish that went too far.
-        if verdict != "allow" && entry.missing.is_none() {
+        if verdict != Verdict::Allow && entry.missing.is_none() {
             return;
         }
         let level = [Level::Read, Level::Write, Level::Full]
@@ -77,18 +78,15 @@ impl Simulation {
             self.untold += 1;
             return;
         }
-        let allowed = decision.as_ref().is_some_and(crate::decision::Decision::is_allowed);
-        let word = |allowed: bool| if allowed { "allow" } else { "deny" };
-        let (was, would_be) = (word(verdict == "allow"), word(allowed));
+        // Whom the other policy does not let in is refused by it.
+        let would_be = decision.as_ref().map_or(Verdict::Deny, |decision| decision.verdict);
+        let (was, would_be) = (verdict.as_str(), would_be.as_str());
         if was == would_be {
             return;
         }
         self.changed += 1;
         let missing = match &decision {
-            Some(decision) if allowed => {
-                debug_assert!(decision.is_allowed());
-                None
-            }
+            Some(decision) if decision.is_allowed() => None,
             Some(decision) => Some(decision.missing()),
             None => Some(format!("agents.{caller}")),
         };

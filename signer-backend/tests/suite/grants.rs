@@ -2,7 +2,12 @@
 //! the wire.
 
 use crate::stage::{PNG, Setup, Stage, agent, bearer};
+use http_body_util::BodyExt;
+use std::sync::Arc;
+use tower::ServiceExt;
+use updock_signer::decision::{Narrowing, Rule, Scope, Verdict};
 use updock_signer::key::AgentKey;
+use updock_signer::policy::Policy;
 
 struct Case {
     name: &'static str,
@@ -244,4 +249,43 @@ async fn an_expired_key_looks_like_one_that_never_was() {
         bodies.push(problem);
     }
     assert_eq!(bodies[0], bodies[1]);
+}
+
+/// As a policy file will say it, once somebody can be asked.
+fn deleting_needs_approval(policy: &mut Policy) {
+    let agent = Arc::get_mut(&mut policy.agents[0]).unwrap();
+    let rule = Rule { text: "agents.media.approval".into(), line: None };
+    let scopes = ["files.delete", "uploads.credential"].map(|text| Scope::parse(text).unwrap());
+    let narrowing = Narrowing { approval: Some(scopes.to_vec()), ..Narrowing::of(rule) };
+    agent.grants = Arc::new((*agent.grants).clone().narrowed(narrowing));
+}
+
+#[tokio::test]
+async fn what_needs_approval_is_not_done_and_says_what_it_waits_for() {
+    let (key, section) = agent("media", "files = \"full\"\nuploads = \"write\"\nadmin = \"read\"");
+    let stage = Setup { adjust: deleting_needs_approval, ..Setup::new(section) }.start().await;
+    let file = stage.file("a.png", PNG).await;
+    assert_eq!(stage.ask(&key, "GET", &format!("/v1/uploadcare/files/{file}/"), "").await.status, 200);
+    let before = stage.rest_requests();
+    for (method, target, body, operation) in [
+        ("DELETE", format!("/v1/uploadcare/files/{file}/storage/"), "", "files.delete"),
+        ("POST", "/v1/upload-credentials".to_owned(), "{}", "uploads.credential"),
+    ] {
+        let reply = stage.ask(&key, method, &target, body).await;
+        assert_eq!((reply.status.as_u16(), reply.kind().as_str()), (403, "approval-needed"), "{operation}");
+        let problem = reply.problem();
+        assert_eq!(problem.missing, Some(format!("approval: {operation}")));
+        assert!(problem.detail.contains("somebody else has to approve of this first"), "{}", problem.detail);
+        let record = stage.log.records().into_iter().rfind(|record| record.operation == Some(operation)).unwrap();
+        assert_eq!(record.verdict, Some(Verdict::NeedsApproval));
+        assert_eq!(record.rule.as_deref(), Some("agents.media.approval"));
+        assert!(record.text.contains("Not done: somebody else has to approve"), "{}", record.text);
+    }
+    assert_eq!(stage.rest_requests(), before, "Uploadcare was asked");
+    let explained = stage.ask(&key, "GET", "/v1/policy/explain?operation=files.delete", "").await.json();
+    assert_eq!(explained["verdict"], "needs_approval", "{explained}");
+    let request = http::Request::get("/metrics").body(axum::body::Body::empty()).unwrap();
+    let answer = stage.signer.metrics_router().oneshot(request).await.unwrap();
+    let metrics = String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap();
+    assert!(metrics.contains("operation=\"files.delete\",verdict=\"needs_approval\"} 1"), "{metrics}");
 }

@@ -5,6 +5,7 @@ use crate::postgres::Database;
 use crate::stage::{PNG, Setup, agent};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use updock_signer::decision::Verdict;
 use updock_signer::state::{MemoryState, PostgresState, SqliteState, State};
 use updock_types::{Api, Area, OPERATIONS};
 
@@ -178,6 +179,6 @@ async fn hold_matrix(state: Arc<dyn State>) {
     }
     assert!(allowed > 150 && refused > 200, "{allowed} allowed, {refused} refused");
     let records = stage.log.records();
-    let told = records.iter().filter(|record| record.allowed == Some(false)).count();
+    let told = records.iter().filter(|record| record.verdict == Some(Verdict::Deny)).count();
     assert_eq!(told, refused, "each refusal is one record");
 }

@@ -100,7 +100,7 @@ fn expected_verdicts_are_held_against_a_policy() {
     assert!(!good && answer["missing"] == "limits.make_public", "{answer}");
     write(&case("files.list", "maybe", ""));
     let (held, told) = test();
-    assert!(!held && told.contains("line 4: not known here; known are allow, deny"), "{told}");
+    assert!(!held && told.contains("line 4: not known here; known are allow, deny, needs_approval"), "{told}");
 }
 
 #[tokio::test]

@@ -40,6 +40,8 @@ pub(crate) struct Setup {
     pub(crate) rest: Option<String>,
     pub(crate) upstream_timeout: Duration,
     pub(crate) limits: Limits,
+    /// What no policy file says yet.
+    pub(crate) adjust: fn(&mut Policy),
     /// Where it keeps what it must not forget; in memory if nowhere.
     pub(crate) state: Option<Arc<dyn State>>,
 }
@@ -53,6 +55,7 @@ impl Setup {
             rest: None,
             upstream_timeout: Duration::from_secs(10),
             limits: Limits::default(),
+            adjust: |_| (),
             state: None,
         }
     }
@@ -70,6 +73,7 @@ impl Setup {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         policy.listen = address;
+        (self.adjust)(&mut policy);
         let log = Arc::new(MemoryLog::default());
         let mut builder = Signer::builder(policy, Arc::clone(&log) as _).upstream_timeout(self.upstream_timeout);
         if let Some(state) = self.state {

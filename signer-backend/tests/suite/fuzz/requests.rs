@@ -20,6 +20,7 @@ use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use tower::ServiceExt;
 use updock_sign::{SecretKey, webhook_signature};
+use updock_signer::decision::Verdict;
 use updock_signer::log::{DecisionLog, Phase, Record, Recording};
 use updock_signer::policy::{Policy, Sources};
 use updock_signer::signing::Signing;
@@ -50,7 +51,7 @@ struct Decided(Mutex<Vec<&'static str>>);
 
 impl DecisionLog for Decided {
     fn record(&self, record: Record) -> Recording<'_> {
-        if record.phase == Phase::Decision && record.allowed == Some(true) {
+        if record.phase == Phase::Decision && record.verdict == Some(Verdict::Allow) {
             self.0.lock().unwrap().extend(record.operation);
         }
         Box::pin(async { Ok(()) })
