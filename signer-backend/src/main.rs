@@ -38,7 +38,7 @@ struct Arguments {
 enum Command {
     /// Writes a first policy, which lets in one agent and nobody else.
     Init(Box<Init>),
-    /// Looks at everything outside the policy: keys, clock, signed uploads, webhooks, file modes.
+    /// Looks at everything outside the policy: keys, clock, signed uploads, webhooks, file modes, what a crash left.
     Doctor(Doctor),
     /// Starts the service.
     Serve {

@@ -72,7 +72,7 @@ pub struct Filter {
     /// Of this operation, like files.delete
     #[arg(long)]
     operation: Option<String>,
-    /// allow or deny
+    /// allow, deny or needs_approval
     #[arg(long)]
     verdict: Option<String>,
     /// Of the request with this id

@@ -16,6 +16,7 @@ mod verify;
 
 pub use entry::Entry;
 pub use export::{csv_head, csv_line};
+pub(crate) use verify::has_outcome;
 pub use verify::{Fault as ChainFault, Report, SpokenMark, verify};
 
 use crate::log::{DecisionLog, LogError, Phase, Record, Recording};

@@ -213,7 +213,7 @@ impl Chain {
 }
 
 /// Does it end in a call of Uploadcare, and so in a second record?
-fn has_outcome(operation: &str) -> bool {
+pub(crate) fn has_outcome(operation: &str) -> bool {
     operation == "uploads.confirm" || updock_types::OPERATIONS.iter().any(|row| row.id.as_str() == operation)
 }
 

@@ -6,6 +6,7 @@
 mod finding;
 mod modes;
 mod outside;
+mod unfinished;
 
 pub use finding::{Finding, Health, State};
 
@@ -80,6 +81,9 @@ impl Doctor {
         };
         let upload = self.upload_base_url.clone().unwrap_or_else(|| upload_base(policy));
         outside::examine(policy, upload, state.as_deref(), &mut findings).await;
+        if let Some(state) = state {
+            unfinished::examine(state, &mut findings).await;
+        }
         findings
     }
 }

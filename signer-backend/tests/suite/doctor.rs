@@ -6,9 +6,14 @@ use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
 use updock_local::{Config, LocalUploadcare};
+use updock_signer::audit::{AuditLog, AuditTerms, KEY};
+use updock_signer::decision::Verdict;
+use updock_signer::log::{DecisionLog, Phase, Record};
+use updock_signer::signing::Signing;
 use updock_signer::state::{SqliteState, State};
 use updock_signer::{Limits, serve};
 
@@ -243,4 +248,89 @@ async fn a_clock_that_is_off_is_told_by_doctor_and_at_start() {
             assert!(line.contains("This machine's clock is") && line.contains(expected), "{line}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_a_crash_left_is_told_with_what_to_do() {
+    let local = stand_in(Config { signed_uploads: true, ..Config::default() }).await;
+    let folder = private();
+    let policy = write_policy(folder.path(), "demosecretkey", &local.base_url(), VISITORS);
+    let state: Arc<dyn State> = Arc::new(SqliteState::open(&folder.path().join("updock-signer.db")).await.unwrap());
+    let key = Signing::kept(&*state, KEY).await.unwrap();
+    let log = AuditLog::start(state, key, AuditTerms::default(), None).await.unwrap();
+    let write = async |request: &str, phase, operation, level, hours: u64| {
+        let verdict = (phase == Phase::Decision).then_some(Verdict::Allow);
+        let (request_id, caller, level) = (Some(request.to_owned()), Some("media".to_owned()), Some(level));
+        let at = SystemTime::now() - Duration::from_secs(hours * 3600);
+        let record = Record {
+            at,
+            phase,
+            request_id,
+            caller,
+            operation: Some(operation),
+            level,
+            verdict,
+            ..Record::event("x".to_owned())
+        };
+        log.record(record).await.unwrap();
+    };
+    let told = async || {
+        let (code, findings) = doctor(&policy).await;
+        let found: Vec<(String, String)> =
+            of(&findings, "unfinished").into_iter().map(|(state, text)| (state.to_owned(), text.to_owned())).collect();
+        (code, found)
+    };
+    write("done", Phase::Decision, "files.delete", "full", 3).await;
+    write("done", Phase::Outcome, "files.delete", "full", 3).await;
+    write("ours", Phase::Decision, "uploads.credential", "write", 3).await;
+    write("read", Phase::Decision, "files.list", "read", 3).await;
+    write("week", Phase::Decision, "files.delete", "full", 24 * 8).await;
+    let (code, found) = told().await;
+    assert_eq!((code, found.len(), found[0].0.as_str()), (0, 1, "good"), "{found:?}");
+    assert!(found[0].1.ends_with("1 read without an outcome changed nothing."), "{found:?}");
+
+    write("left", Phase::Decision, "files.delete", "full", 2).await;
+    for number in 0..6 {
+        write(&format!("early-{number}"), Phase::Decision, "metadata.put", "write", 4).await;
+    }
+    write("runs", Phase::Decision, "files.delete", "full", 0).await;
+    let (code, found) = told().await;
+    assert_eq!((code, found.len(), found[0].0.as_str()), (3, 2, "look"), "{found:?}");
+    for expected in [
+        "7 requests in the last 7 days: files.delete by media at ",
+        " (request left), ",
+        ", and 2 more. ",
+        "look there before",
+    ] {
+        assert!(found[0].1.contains(expected), "{expected}: {found:?}");
+    }
+    for absent in ["(request done)", "(request ours)", "(request week)", "(request runs)"] {
+        assert!(!found[0].1.contains(absent), "{absent}: {found:?}");
+    }
+    assert!(found[1].0 == "note" && found[1].1.starts_with("1 request of the last 10 minutes"), "{found:?}");
+    log.end().await;
+}
+
+#[tokio::test]
+async fn a_signer_that_is_killed_leaves_what_doctor_finds() {
+    // Takes what is sent and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let folder = private();
+    let (key, section) = agent("media", "files = \"full\"");
+    let policy =
+        write_policy(folder.path(), "demosecretkey", &format!("http://{}/", silent.local_addr().unwrap()), &section);
+    let mut running = crate::process::Running::start(&policy, "off").await;
+    let authorization = crate::stage::bearer(&key);
+    let target = "/v1/uploadcare/files/21975c81-7f57-4c7a-aef9-acfe28779f78/storage/";
+    let base = running.base.clone();
+    let asked = tokio::spawn(async move {
+        crate::http_client::send(&base, "DELETE", target, &[("authorization", &authorization)], "").await
+    });
+    while !running.next_line().await.contains("asked to delete") {}
+    running.child.kill().await.unwrap();
+    assert!(asked.await.is_err(), "it was answered");
+    drop(silent);
+    let (_, findings) = doctor(&policy).await;
+    let found = of(&findings, "unfinished");
+    assert!(found.iter().any(|(state, text)| *state == "note" && text.starts_with("1 request of")), "{findings:?}");
 }
