@@ -72,7 +72,7 @@ pub struct Filter {
     /// Of this operation, like files.delete
     #[arg(long)]
     operation: Option<String>,
-    /// allow, deny or needs_approval
+    /// `allow`, `deny` or `needs_approval`
     #[arg(long)]
     verdict: Option<String>,
     /// Of the request with this id

@@ -52,7 +52,8 @@ async fn begun(state: Arc<dyn Store>) -> Result<(Vec<Begun>, bool), StateError> 
         match (row.phase.as_str(), row.verdict.as_deref()) {
             // Records come newest first, and a clock that was set back turns two of them around.
             ("outcome", _) => {
-                if open.remove(&request).is_none() {
+                let told_already = open.remove(&request).is_some();
+                if !told_already {
                     ended.insert(request);
                 }
             }
