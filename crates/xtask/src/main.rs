@@ -32,6 +32,7 @@ mod simulate;
 mod size;
 mod stack;
 mod test;
+mod tree;
 mod wasm;
 mod workspace;
 

@@ -1,29 +1,35 @@
-//! `mutants`: would the tests notice? cargo-mutants changes the engine's state machine, or what the signer decides and
-//! verifies, in one place after another and runs the tests each time. What survives is either killed by a new test or
-//! listed with a reason in the crate's `tests/mutants.toml`. With `--promises` one chosen rule of each promise is broken instead, and the
-//! random schedules alone must notice.
+//! `mutants`: would the tests notice? cargo-mutants lists what to change in the engine's state machine, or in what the
+//! signer decides and verifies. All these mutants are put into one build, each behind a question, and the tests run once
+//! for each: cargo-mutants itself builds anew every time, which takes days. What survives is either killed by a new test
+//! or listed with a reason in the crate's `tests/mutants.toml`. With `--promises` one chosen rule of each promise is
+//! broken instead, and the random schedules alone must notice.
 
+mod compile;
+mod list;
 mod promises;
 mod score;
+mod switch;
+mod trial;
 
-use std::env;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use rustix::process::{Pid, Signal, kill_process};
-use tokio::process::Command;
 
 use crate::demo;
-use crate::error::{Doing, Error, Result};
-use crate::process::{Run, without_cargo};
+use crate::error::{Doing, Result};
+use crate::process::Run;
 use crate::setup;
+use crate::tree::Tree;
 use crate::workspace::Workspace;
 
+use compile::{Built, Whole};
+use list::Mutant;
+use trial::Trial;
+
 const VERSION: &str = "27.1.0";
-/// Schedules of each property for each mutant: a tenth of a test run's. What lives on is looked at by a person.
-const SCHEDULES: &str = "200";
 
 /// What is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -37,19 +43,12 @@ pub(crate) enum Subject {
 /// The signer's modules that decide or verify; a mistake there opens something.
 const SIGNER: [&str; 7] = ["decision", "key", "signing", "receipt", "clock", "audit/verify", "webhooks/receive"];
 
-/// Tests of the signer that need no database server and kill nothing: the others take long and look elsewhere.
-const SIGNER_SUITE: [&str; 11] = [
-    "access::",
-    "chain::",
-    "confirm::",
-    "credentials::",
-    "door::",
-    "hooks::",
-    "keeping::",
-    "matrix::",
-    "policy_file::",
-    "threats::",
-    "visitors::",
+/// Tests of the signer that need no database server and kill nothing: the others take long and look elsewhere. The quick
+/// ones come first.
+const SIGNER_SUITE: [&[&str]; 3] = [
+    &["access::", "chain::", "credentials::", "hooks::", "policy_file::", "threats::", "visitors::"],
+    &["confirm::", "keeping::"],
+    &["door::", "matrix::"],
 ];
 
 impl Subject {
@@ -80,12 +79,40 @@ impl Subject {
         }
     }
 
-    /// Which tests look, in passes: the second sees only what the first did not notice.
-    fn passes(self) -> Vec<Vec<&'static str>> {
+    /// Which tests look, in passes: each sees only what those before it did not notice.
+    fn passes(self) -> Vec<Pass> {
+        let unit = Pass { suite: None, only: &[] };
         match self {
-            Self::Engine => vec![vec!["--lib", "--test", "engine"]],
-            Self::Signer => vec![vec!["--lib"], [&["--test", "suite", "--"][..], &SIGNER_SUITE].concat()],
+            Self::Engine => vec![unit, Pass { suite: Some("engine"), only: &[] }],
+            Self::Signer => {
+                let suite = SIGNER_SUITE.map(|only| Pass { suite: Some("suite"), only });
+                [unit].into_iter().chain(suite).collect()
+            }
         }
+    }
+
+    /// For the compiler. Schedules take long; the signer's tests mostly wait, and its dependencies are many.
+    fn optimised(self) -> &'static str {
+        match self {
+            Self::Engine => "1",
+            Self::Signer => "0",
+        }
+    }
+}
+
+/// Some of a subject's tests.
+#[derive(Debug)]
+struct Pass {
+    /// Of `tests`; without it, those that stand beside the code.
+    suite: Option<&'static str>,
+    /// Those whose name has one of these in it; without any, all.
+    only: &'static [&'static str],
+}
+
+impl Pass {
+    /// For cargo.
+    fn target(&self) -> Vec<&'static str> {
+        self.suite.map_or_else(|| vec!["--lib"], |suite| vec!["--test", suite])
     }
 }
 
@@ -116,12 +143,15 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         Subject::Engine => workspace.scratch("mutants"),
         Subject::Signer => workspace.scratch("mutants-signer"),
     };
+    let found = folder.join("mutants.out");
     if !options.report {
-        let tool = ensure(workspace)?;
-        fs::create_dir_all(&folder).doing_at("make", &folder)?;
-        demo::runtime()?.block_on(try_all(workspace, options, &tool, &folder))?;
+        let list = list(workspace, options)?;
+        let _ = fs::remove_dir_all(&found);
+        fs::create_dir_all(&found).doing_at("make", &found)?;
+        fs::write(found.join("mutants.json"), &list).doing_at("write", &found)?;
+        try_all(workspace, options, &list::shuffled(&list)?, &folder)?;
     }
-    score::Score::read(workspace, options.what, &folder.join("mutants.out"))?.judge()
+    score::Score::read(workspace, options.what, &found)?.judge()
 }
 
 /// cargo-mutants of exactly this version, in a folder of its own.
@@ -141,86 +171,77 @@ fn ensure(workspace: &Workspace) -> Result<PathBuf> {
     Ok(tool)
 }
 
-/// Runs each pass to its end, all of them to the time that was given, or until somebody presses Ctrl-C.
-async fn try_all(workspace: &Workspace, options: &Options, tool: &Path, folder: &Path) -> Result<()> {
+/// What cargo-mutants would change.
+fn list(workspace: &Workspace, options: &Options) -> Result<String> {
+    let files = options.what.files(options.file.as_deref());
+    Run::own("listing the mutants", ensure(workspace)?)
+        .args(["mutants", "--list", "--json", "--package", options.what.package()])
+        .args(files.iter().flat_map(|file| ["--file", file]))
+        .args(["--exclude", "crates/engine/src/simulator/**", "--exclude", "crates/engine/src/lib.rs"])
+        .dir(workspace.root())
+        .output()
+}
+
+/// Runs the tests on each mutant to the end, to the time that was given, or until somebody presses Ctrl-C. What comes
+/// of it is written down at once, in files that are named as cargo-mutants names its own.
+fn try_all(workspace: &Workspace, options: &Options, mutants: &[Mutant], folder: &Path) -> Result<()> {
+    let (subject, target) = (options.what, folder.join("target"));
     let until = options.minutes.map(|minutes| Instant::now() + Duration::from_secs(minutes * 60));
-    for (pass, tests) in options.what.passes().iter().enumerate() {
-        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-        if left.is_some_and(|left| left.is_zero()) {
+    let note = |number: usize, outcome: &str| {
+        if matches!(outcome, "missed" | "timeout") {
+            println!("{outcome}: {}", mutants[number].name);
+        }
+        let file = folder.join("mutants.out").join(outcome).with_extension("txt");
+        let opened = File::options().create(true).append(true).open(&file);
+        opened.and_then(|mut file| writeln!(file, "{}", mutants[number].name)).doing_at("write", &file)
+    };
+    let tree = Tree::lay(workspace, folder.join("tree"), subject.folder())?;
+    let original = |file: &str| {
+        let path = workspace.root().join(file);
+        fs::read_to_string(&path).doing_at("read", &path)
+    };
+    setup::announce(&format!("building {} mutants", mutants.len()));
+    let Whole { tests, unviable, alone } = compile::all(&tree, subject, mutants, &target)?;
+    for number in &unviable {
+        note(*number, "unviable")?;
+    }
+    let runtime = demo::runtime()?;
+    let programs = tests.into_iter().zip(subject.passes().into_iter().map(|pass| pass.only)).collect();
+    let (tested, rubbish) = (tree.root().join(subject.folder()), folder.join("rubbish"));
+    let trial = runtime.block_on(Trial::prepare(programs, tested, rubbish))?;
+    // Says whether to go on.
+    let attempt = |number: usize, asked: Option<usize>| {
+        let time = until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
+        let verdict = runtime.block_on(async {
+            tokio::select! {
+                verdict = trial.run(asked) => verdict.map(Some),
+                () = tokio::time::sleep(time) => Ok(None),
+                _ = tokio::signal::ctrl_c() => Ok(None),
+            }
+        })?;
+        let Some(verdict) = verdict else { return Ok(false) };
+        note(number, verdict.file()).map(|()| true)
+    };
+    setup::announce(&format!("trying those that compile; {} must be built alone", alone.len()));
+    for number in (0..mutants.len()).filter(|number| !unviable.contains(number) && !alone.contains(number)) {
+        if !attempt(number, Some(number))? {
             return Ok(());
         }
-        let mut command = command(workspace, options, tool, folder);
-        if pass > 0 {
-            // The first pass has seen the tests pass on what is unchanged.
-            command.args(["--iterate", "--baseline", "skip", "--timeout", "300"]);
-        } else {
-            command.args(["--minimum-test-timeout", "60"]);
-        }
-        command.arg("--").args(tests);
-        if run_one(command, left).await? == Ended::Early {
-            return Ok(());
+    }
+    for mutant in mutants {
+        tree.write(&mutant.file, original(&mutant.file)?)?;
+    }
+    for number in alone {
+        let mutant = &mutants[number];
+        let whole = original(&mutant.file)?;
+        tree.write(&mutant.file, mutant.apply(&whole))?;
+        let built = compile::tests(&tree, subject, &target)?;
+        tree.write(&mutant.file, whole)?;
+        match built {
+            Built::Not(_) => note(number, "unviable")?,
+            Built::Tests(_) if attempt(number, None)? => {}
+            Built::Tests(_) => return Ok(()),
         }
     }
     Ok(())
-}
-
-fn command(workspace: &Workspace, options: &Options, tool: &Path, folder: &Path) -> Command {
-    let subject = options.what;
-    let mut command = Command::new(tool);
-    without_cargo(command.as_std_mut());
-    command.args(["mutants", "--package", subject.package()]);
-    for file in subject.files(options.file.as_deref()) {
-        command.args(["--file", &file]);
-    }
-    command
-        .args(["--exclude", "crates/engine/src/simulator/**", "--exclude", "crates/engine/src/lib.rs"])
-        // In random order, so that the score of a part says something about the whole.
-        .args(["--shuffle", "--jobs", "1", "--output"])
-        .arg(folder)
-        .current_dir(workspace.root())
-        .env("CARGO", env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .env("CARGO_TARGET_DIR", folder.join("target"))
-        .env("UPDOCK_SCHEDULES", SCHEDULES)
-        // Shrinking makes a failure readable; here it only has to be one.
-        .env("PROPTEST_MAX_SHRINK_ITERS", "0")
-        .process_group(0)
-        .kill_on_drop(true);
-    command
-}
-
-/// How a pass came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ended {
-    /// All was tried.
-    Whole,
-    /// The time was over, or somebody pressed Ctrl-C.
-    Early,
-}
-
-async fn run_one(mut command: Command, left: Option<Duration>) -> Result<Ended> {
-    let mut mutating = command.spawn().doing("start cargo-mutants")?;
-    let time = async {
-        match left {
-            Some(left) => tokio::time::sleep(left).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        ended = mutating.wait() => {
-            // 2: some survived; 3: some took too long. The score says so.
-            match ended.doing("wait for cargo-mutants")?.code() {
-                Some(0 | 2 | 3) => Ok(Ended::Whole),
-                code => Err(Error::Check(format!("cargo-mutants could not run (code {code:?})"))),
-            }
-        }
-        () = time => stop(&mut mutating).await.map(|()| Ended::Early),
-        _ = tokio::signal::ctrl_c() => stop(&mut mutating).await.map(|()| Ended::Early),
-    }
-}
-
-async fn stop(mutating: &mut tokio::process::Child) -> Result<()> {
-    if let Some(pid) = mutating.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)) {
-        kill_process(pid, Signal::INT).map_err(std::io::Error::from).doing("stop cargo-mutants")?;
-    }
-    mutating.wait().await.doing("wait for cargo-mutants").map(drop)
 }

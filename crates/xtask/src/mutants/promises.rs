@@ -2,12 +2,12 @@
 //! promise. What to break is listed in `crates/engine/tests/promises.toml`; it is broken in a copy.
 
 use std::fs;
-use std::path::Path;
 
 use serde::Deserialize;
 
 use crate::error::{Doing, Error, Result};
 use crate::process::Run;
+use crate::tree::Tree;
 use crate::workspace::Workspace;
 
 /// As many as a test run tries.
@@ -30,8 +30,7 @@ struct Broken {
 
 pub(super) fn run(workspace: &Workspace) -> Result<()> {
     let list = read(workspace)?;
-    let tree = workspace.scratch("promises").join("tree");
-    copy(workspace, &tree)?;
+    let tree = Tree::lay(workspace, workspace.scratch("promises").join("tree"), "crates/engine")?;
     let (kept, said) = simulate(workspace, &tree)?;
     if !kept {
         return Err(Error::Check(format!("the engine as it is does not keep its promises:\n{said}")));
@@ -39,11 +38,11 @@ pub(super) fn run(workspace: &Workspace) -> Result<()> {
     let mut unnoticed = Vec::new();
     for broken in &list {
         let Broken { promise, breaks, file, .. } = broken;
-        let path = tree.join("crates/engine/src").join(file);
-        let whole = fs::read_to_string(&path).doing_at("read", &path)?;
-        fs::write(&path, broken.apply(&whole)?).doing_at("write", &path)?;
+        let path = format!("crates/engine/src/{file}");
+        let whole = tree.read(&path)?;
+        tree.write(&path, broken.apply(&whole)?)?;
         let simulated = simulate(workspace, &tree);
-        fs::write(&path, whole).doing_at("write", &path)?;
+        tree.write(&path, whole)?;
         let (kept, said) = simulated?;
         if said.contains("could not compile") {
             return Err(Error::Check(format!("promise {promise}, {breaks}: it does not compile:\n{said}")));
@@ -95,36 +94,11 @@ fn read(workspace: &Workspace) -> Result<Vec<Broken>> {
     Ok(list.broken)
 }
 
-/// What the engine needs to be built, as it is in the checkout. Files that are the same keep their time, so that cargo
-/// builds only what has changed.
-fn copy(workspace: &Workspace, tree: &Path) -> Result<()> {
-    let root = workspace.root();
-    let listed = Run::new("asking git for the files", "git")
-        .args(["ls-files", "-co", "--exclude-standard"])
-        .dir(root)
-        .output()?;
-    let _ = fs::remove_dir_all(tree.join("crates/engine"));
-    let kinds = ["rs", "toml", "lock", "md"];
-    let wanted = |file: &&str| kinds.iter().any(|kind| Path::new(file).extension().is_some_and(|has| has == *kind));
-    for file in listed.lines().filter(wanted) {
-        let (from, to) = (root.join(file), tree.join(file));
-        let Ok(bytes) = fs::read(&from) else { continue };
-        if fs::read(&to).is_ok_and(|old| old == bytes) {
-            continue;
-        }
-        if let Some(folder) = to.parent() {
-            fs::create_dir_all(folder).doing_at("make", folder)?;
-        }
-        fs::write(&to, bytes).doing_at("write", &to)?;
-    }
-    Ok(())
-}
-
 /// Runs the random schedules: did they find nothing, and what did they say?
-fn simulate(workspace: &Workspace, tree: &Path) -> Result<(bool, String)> {
+fn simulate(workspace: &Workspace, tree: &Tree) -> Result<(bool, String)> {
     Run::cargo("the simulation")
         .args(["test", "--package", "updock-engine", "--test", "engine", "--", "promise_"])
-        .dir(tree)
+        .dir(tree.root())
         .env("CARGO_TARGET_DIR", workspace.scratch("promises").join("target"))
         // Thousands of schedules take longer than the compiler does.
         .env("CARGO_PROFILE_DEV_OPT_LEVEL", "2")

@@ -1,4 +1,4 @@
-//! The score of a run, also of one that was stopped, from what cargo-mutants leaves.
+//! The score of a run, also of one that was stopped, from the files that it leaves.
 
 use std::fs;
 use std::path::Path;
@@ -47,16 +47,10 @@ impl Score {
         let list = workspace.root().join(subject.folder()).join("tests/mutants.toml");
         let text = fs::read_to_string(&list).doing_at("read", &list)?;
         let listed = parse(&text).map_err(|error| Error::Check(format!("{}: {error}", list.display())))?;
-        // What the pass before this one was done with; it counts those that did not compile among them.
-        let done = lines("previously_caught.txt");
-        let earlier =
-            fs::read_to_string(folder.with_file_name("mutants.out.old").join("unviable.txt")).unwrap_or_default();
-        let unviable = earlier.lines().filter(|line| done.iter().any(|done| done == line)).count();
-        let before = done.len() - unviable;
         let mut score = Self {
-            all: all.len() + done.len(),
-            caught: lines("caught.txt").len() + before,
-            unviable: lines("unviable.txt").len() + unviable,
+            all: all.len(),
+            caught: lines("caught.txt").len(),
+            unviable: lines("unviable.txt").len(),
             timeouts: lines("timeout.txt").len(),
             ..Self::default()
         };
