@@ -26,6 +26,11 @@ use updock_signer::policy::Policy;
 use updock_signer::{Limits, Signer, serve};
 use updock_types::FileUuid;
 
+/// As in the binary.
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const CONNECTIONS: usize = 32;
 /// Many short rounds, each of which asks all in turn: whatever disturbs the machine disturbs both sides of a ratio.
 const ROUNDS: usize = 12;

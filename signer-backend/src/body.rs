@@ -5,7 +5,7 @@
 
 use crate::problem::Fault;
 use axum::extract::{FromRequest, Request};
-use http::header;
+use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
@@ -64,8 +64,9 @@ pub(crate) enum Label {
 }
 
 impl Label {
-    pub(crate) fn of(request: &Request) -> Self {
-        let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    /// Of a request with these headers.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let media_type = media_type.and_then(|text| text.split(';').next()).unwrap_or_default().trim();
         let is = |name: &str| media_type.eq_ignore_ascii_case(name);
         if is("application/json") || is(updock_types::rest::MEDIA_TYPE) {
@@ -106,7 +107,7 @@ impl<T: DeserializeOwned + Default, S: Sync> FromRequest<S> for OptionalJson<T> 
 }
 
 fn is_json(request: &Request) -> bool {
-    Label::of(request) == Label::Json
+    Label::of(request.headers()) == Label::Json
 }
 
 pub(crate) fn wrong_type() -> Fault {
@@ -119,16 +120,27 @@ fn too_large(limit: usize) -> Fault {
 
 /// The whole body, within bounds of size and time.
 pub(crate) async fn read(request: Request, limit: usize) -> Result<bytes::Bytes, Fault> {
-    read_within(request, limit, PATIENCE).await
+    let (parts, body) = request.into_parts();
+    read_of(&parts.headers, body, limit).await
 }
 
-async fn read_within(request: Request, limit: usize, patience: Duration) -> Result<bytes::Bytes, Fault> {
+/// See [`read`]; for whoever still needs the headers.
+pub(crate) async fn read_of(headers: &HeaderMap, body: axum::body::Body, limit: usize) -> Result<bytes::Bytes, Fault> {
+    read_within(headers, body, limit, PATIENCE).await
+}
+
+async fn read_within(
+    headers: &HeaderMap,
+    body: axum::body::Body,
+    limit: usize,
+    patience: Duration,
+) -> Result<bytes::Bytes, Fault> {
     // What is announced as too large need not be read first.
-    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: u64| length > limit as u64) {
         return Err(too_large(limit));
     }
-    let body = Limited::new(request.into_body(), limit).collect();
+    let body = Limited::new(body, limit).collect();
     match tokio::time::timeout(patience, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit)),
@@ -159,8 +171,8 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_does_not_come_is_not_waited_for() {
         let begun = stream::iter([Ok::<_, io::Error>("{")]).chain(stream::pending());
-        let request = Request::new(axum::body::Body::from_stream(begun));
-        let fault = read_within(request, LIMIT, Duration::from_millis(20)).await.unwrap_err();
+        let body = axum::body::Body::from_stream(begun);
+        let fault = read_within(&HeaderMap::new(), body, LIMIT, Duration::from_millis(20)).await.unwrap_err();
         assert!(fault.detail().contains("did not arrive in time"), "{}", fault.detail());
     }
 }

@@ -7,6 +7,8 @@ use crate::signer::{Asked, Signer, Visit};
 use crate::{gateway, idempotency, listing, operation, patience, sentence};
 use axum::extract::{Request, State};
 use axum::response::Response;
+use http::HeaderMap;
+use http::request::Parts;
 use std::time::Instant;
 use updock_client::Call;
 use updock_types::signer::{ProblemKind, paths};
@@ -18,14 +20,14 @@ pub(crate) async fn uploadcare(
     visit: Visit,
     request: Request,
 ) -> Result<Response, Fault> {
-    let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
+    let (Parts { method, uri, headers, .. }, body) = request.into_parts();
     let (prefix, path) = match uri.path().strip_prefix(paths::UPLOADCARE) {
         Some(path) => (paths::UPLOADCARE, path),
         None => ("", uri.path()),
     };
     let address = operation::address(&method, path)?;
     let row = address.row;
-    let read = if operation::has_body(row) { Some(read(row, request).await?) } else { None };
+    let read = if operation::has_body(row) { Some(read(row, &headers, body).await?) } else { None };
     let body = match &read {
         None => Body::NONE,
         Some((Label::Form, bytes)) => Body::Form(bytes),
@@ -91,11 +93,11 @@ pub(crate) async fn carry_out(
 }
 
 /// The body with its label, one media type for each operation: a form only where official SDKs send one.
-async fn read(row: &Operation, request: Request) -> Result<(Label, bytes::Bytes), Fault> {
-    let label = Label::of(&request);
+async fn read(row: &Operation, headers: &HeaderMap, body: axum::body::Body) -> Result<(Label, bytes::Bytes), Fault> {
+    let label = Label::of(headers);
     let takes_form = row.area == Area::Webhooks;
     let limit = if row.batch_limit.is_some() { BATCH_LIMIT } else { FRONT_LIMIT };
-    let bytes = body::read(request, limit).await?;
+    let bytes = body::read_of(headers, body, limit).await?;
     match label {
         Label::Json => Ok((label, bytes)),
         Label::Form if takes_form => Ok((label, bytes)),

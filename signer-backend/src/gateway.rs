@@ -174,7 +174,8 @@ fn refused(answer: &Answer, policy: &Policy) -> Fault {
 }
 
 fn json(status: StatusCode, value: &Value) -> Response {
-    let mut response = (status, value.to_string()).into_response();
+    let body = serde_json::to_vec(value).expect("a JSON value is one");
+    let mut response = (status, body).into_response();
     // Without a parameter: official SDKs compare this header for equality.
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
     response

@@ -48,7 +48,7 @@ struct Asked<'a> {
 /// `POST /v1/jobs`. Needs what the operation needs.
 pub(crate) async fn start(State(signer): State<Signer>, visit: Visit, request: Request) -> Result<Response, Fault> {
     let headers = request.headers().clone();
-    let label = Label::of(&request);
+    let label = Label::of(&headers);
     let bytes = body::read(request, FRONT_LIMIT).await?;
     if label != Label::Json {
         return Err(body::wrong_type());

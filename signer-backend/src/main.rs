@@ -26,6 +26,10 @@ use updock_signer::state::{self, State};
 use updock_signer::webhooks::{self, cli::Webhooks};
 use updock_signer::{Limits, Signer, private, receipt, serve};
 
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Holds your Uploadcare secret key and lets others do only what you wrote down.
 #[derive(Parser)]
 #[command(version)]

@@ -90,9 +90,11 @@ impl Asker<'_> {
                 }
                 return ended;
             }
+            if made == ATTEMPTS || !may_go_again(call.id().row().repeat, &ended) {
+                return ended;
+            }
             let pause = rand_part(PAUSE * (1 << (made - 1)));
-            let again = made < ATTEMPTS && may_go_again(call.id().row().repeat, &ended);
-            if !again || Instant::now() + pause >= by || !self.upstream.spend() {
+            if Instant::now() + pause >= by || !self.upstream.spend() {
                 return ended;
             }
             sleep(pause).await;

@@ -90,8 +90,7 @@ impl Verifying {
 
 /// Lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+    base16ct::lower::encode_string(bytes)
 }
 
 /// Bytes from lower-case hexadecimal digits.
