@@ -130,7 +130,7 @@ pub trait DecisionLog: Send + Sync + 'static {
 
 /// One line a record on a writer of its own thread, flushed before it counts as recorded.
 pub struct LineLog {
-    lines: mpsc::Sender<(String, oneshot::Sender<()>)>,
+    records: mpsc::Sender<(Record, Option<oneshot::Sender<()>>)>,
 }
 
 impl LineLog {
@@ -144,21 +144,21 @@ impl LineLog {
 
     /// Lines on any writer.
     pub fn to(mut writer: impl Write + Send + 'static) -> io::Result<Self> {
-        let (lines, mut waiting) = mpsc::channel::<(String, oneshot::Sender<()>)>(Self::QUEUE);
+        let (records, mut waiting) = mpsc::channel::<(Record, Option<oneshot::Sender<()>>)>(Self::QUEUE);
         std::thread::Builder::new().name("decision log".to_owned()).spawn(move || {
             let mut batch = Vec::new();
             while waiting.blocking_recv_many(&mut batch, Self::QUEUE) > 0 {
-                let text: String = batch.iter().flat_map(|(line, _)| [line.as_str(), "\n"]).collect();
+                let text: String = batch.iter().map(|(record, _)| record.line() + "\n").collect();
                 if let Err(error) = writer.write_all(text.as_bytes()).and_then(|()| writer.flush()) {
                     tracing::error!(%error, "decisions cannot be written any more; requests are refused from now on");
                     return; // closes the channel: whoever waits, and whoever comes, gets a `LogError`
                 }
-                for (_, written) in batch.drain(..) {
+                for written in batch.drain(..).filter_map(|(_, written)| written) {
                     let _ = written.send(());
                 }
             }
         })?;
-        Ok(Self { lines })
+        Ok(Self { records })
     }
 }
 
@@ -166,16 +166,13 @@ impl DecisionLog for LineLog {
     fn record(&self, record: Record) -> Recording<'_> {
         Box::pin(async move {
             let (written, done) = oneshot::channel();
-            self.lines.send((record.line(), written)).await.map_err(|_| LogError)?;
+            self.records.send((record, Some(written))).await.map_err(|_| LogError)?;
             done.await.map_err(|_| LogError)
         })
     }
 
     fn note(&self, record: Record) -> Recording<'_> {
-        // Nobody hears that it was written.
-        let (written, _) = oneshot::channel();
-        let line = record.line();
-        Box::pin(async move { self.lines.send((line, written)).await.map_err(|_| LogError) })
+        Box::pin(async move { self.records.send((record, None)).await.map_err(|_| LogError) })
     }
 }
 

@@ -183,7 +183,7 @@ pub async fn run(
                 let line = match form {
                     ExportForm::Ndjson => row.record + "\n",
                     ExportForm::Csv => {
-                        serde_json::from_str::<Entry>(&row.record).map(|entry| csv_line(&entry)).unwrap_or_default()
+                        serde_json::from_str::<Entry<'_>>(&row.record).map(|entry| csv_line(&entry)).unwrap_or_default()
                     }
                 };
                 out.write_all(line.as_bytes()).map_err(unwritten)?;
@@ -210,7 +210,7 @@ fn print(row: &AuditRow, json: bool, out: &mut (dyn Write + Send)) -> std::io::R
     if json {
         return writeln!(out, "{}", row.record);
     }
-    let text = serde_json::from_str::<Entry>(&row.record).map(|entry| entry.text).unwrap_or_default();
+    let text = serde_json::from_str::<Entry<'_>>(&row.record).map(|entry| entry.text).unwrap_or_default();
     let request = row.request.as_ref().map(|request| format!(" [{request}]")).unwrap_or_default();
     let at = super::entry::time(row.at);
     let (day, time) = at.split_once('T').unwrap_or((&at, ""));

@@ -9,12 +9,12 @@ pub fn csv_head() -> &'static str {
 }
 
 /// A record as a line. Source: RFC 4180; a cell that a spreadsheet would take for a formula gets a `'` in front.
-pub fn csv_line(entry: &Entry) -> String {
+pub fn csv_line(entry: &Entry<'_>) -> String {
     let mut line = String::new();
     let number = |number: Option<u64>| number.map(|number| number.to_string());
     let (seq, status, millis) = (entry.seq.to_string(), number(entry.status.map(u64::from)), number(entry.millis));
     let cells = [
-        Some(entry.node.as_str()),
+        Some(&*entry.node),
         Some(seq.as_str()),
         Some(&entry.at),
         Some(&entry.phase),

@@ -82,7 +82,7 @@ pub(crate) async fn audit(
         Form::Tail => tail(&signer, state, query, headers.get("last-event-id")).await?,
         Form::Lines => streamed("application/x-ndjson", None, export(state, query), |row| row.record.clone() + "\n"),
         Form::Table => streamed("text/csv; charset=utf-8", Some(csv_head()), export(state, query), |row| {
-            serde_json::from_str::<Entry>(&row.record).map(|entry| csv_line(&entry)).unwrap_or_default()
+            serde_json::from_str::<Entry<'_>>(&row.record).map(|entry| csv_line(&entry)).unwrap_or_default()
         }),
     })
 }

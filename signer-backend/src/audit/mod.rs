@@ -148,13 +148,6 @@ impl Waiting {
     fn may_wait(&self) -> bool {
         matches!(self, Self::Record(record, None) if record.phase == Phase::Outcome)
     }
-
-    fn end(self) -> Option<oneshot::Sender<()>> {
-        match self {
-            Self::End(end) => Some(end),
-            Self::Record(..) => None,
-        }
-    }
 }
 
 struct Writer {
@@ -170,65 +163,112 @@ struct Writer {
     sign_by: Option<Instant>,
 }
 
+/// What is written at once.
+#[derive(Default)]
+struct Batch {
+    waiting: Vec<Waiting>,
+    /// Of the first of them, which follow one another.
+    rows: Vec<AuditRow>,
+    /// How many of those that wait were looked at.
+    chained: usize,
+    /// Where the chain ends with these rows, where that is known.
+    end: Option<ChainEnd>,
+}
+
+impl Batch {
+    /// Makes rows of the records that came since the last time.
+    fn chain(&mut self) {
+        let Some(end) = &mut self.end else { return };
+        for waiting in &self.waiting[self.chained..] {
+            let Waiting::Record(record, _) = waiting else { continue };
+            let row = entry::row(record, end);
+            end.seq = row.seq;
+            end.hash.clone_from(&row.hash);
+            self.rows.push(row);
+        }
+        self.chained = self.waiting.len();
+    }
+}
+
 impl Writer {
     async fn run(mut self, mut records: mpsc::Receiver<Waiting>) {
-        let mut batch = Vec::new();
+        let mut next = Batch { end: self.end.clone(), ..Batch::default() };
         loop {
-            let far = Instant::now() + Duration::from_hours(24);
-            match timeout_at(self.sign_by.unwrap_or(far), records.recv_many(&mut batch, BATCH)).await {
-                Ok(0) => break,
-                Ok(_) => {
-                    // Whoever is ready to ask comes along: a transaction of many costs little more than one of few.
-                    tokio::task::yield_now().await;
-                    wait_for_company(&mut batch, &mut records).await;
-                    if let Err(error) = self.write(&mut batch).await {
-                        // Whoever waits is told by the drop of its sender.
-                        tracing::error!(%error, "the audit log cannot be written");
-                        batch.clear();
-                        self.end = None;
-                    }
-                    if self.say(&batch).await.is_err() {
-                        // What cannot be said is refused from now on: nobody receives any more.
-                        break;
-                    }
-                    let ends: Vec<_> = batch.drain(..).filter_map(Waiting::end).collect();
-                    if !ends.is_empty() {
+            if next.waiting.is_empty() {
+                let far = Instant::now() + Duration::from_hours(24);
+                match timeout_at(self.sign_by.unwrap_or(far), records.recv_many(&mut next.waiting, BATCH)).await {
+                    Ok(0) => break,
+                    Ok(_) => {}
+                    Err(_) => {
                         self.sign().await;
-                    }
-                    for end in ends {
-                        let _ = end.send(());
-                    }
-                    let due = self.end.as_ref().map_or(0, |end| end.seq - self.signed);
-                    if due >= i64::from(self.terms.checkpoint_records) {
-                        self.sign().await;
-                    } else if due > 0 && self.sign_by.is_none() {
-                        self.sign_by = Some(Instant::now() + self.terms.checkpoint_after);
+                        continue;
                     }
                 }
-                Err(_) => self.sign().await,
+            }
+            // Whoever is ready to ask comes along: a transaction of many costs little more than one of few.
+            tokio::task::yield_now().await;
+            wait_for_company(&mut next.waiting, &mut records).await;
+            let mut batch = std::mem::take(&mut next);
+            match self.write(&mut batch, &mut next, &mut records).await {
+                Ok(()) => self.end.clone_from(&batch.end),
+                Err(error) => {
+                    // Whoever waits is told by the drop of its sender. What came meanwhile follows rows that are not
+                    // there: it is chained anew, to whatever the state says is the end.
+                    tracing::error!(%error, "the audit log cannot be written");
+                    batch.waiting.clear();
+                    next = Batch { waiting: next.waiting, ..Batch::default() };
+                    self.end = None;
+                }
+            }
+            let Ok(ends) = self.say(batch.waiting).await else {
+                // What cannot be said is refused from now on: nobody receives any more.
+                break;
+            };
+            if !ends.is_empty() {
+                self.sign().await;
+            }
+            for end in ends {
+                let _ = end.send(());
+            }
+            let due = self.end.as_ref().map_or(0, |end| end.seq - self.signed);
+            if due >= i64::from(self.terms.checkpoint_records) {
+                self.sign().await;
+            } else if due > 0 && self.sign_by.is_none() {
+                self.sign_by = Some(Instant::now() + self.terms.checkpoint_after);
             }
         }
         self.sign().await;
     }
 
-    async fn write(&mut self, batch: &mut [Waiting]) -> Result<(), StateError> {
-        let mut end = match self.end.take() {
-            Some(end) => end,
-            None => self.state.take_chain().await?,
-        };
-        let mut rows = Vec::with_capacity(batch.len());
-        for waiting in &*batch {
-            let Waiting::Record(record, _) = waiting else { continue };
-            let row = entry::row(record, &end);
-            end.seq = row.seq;
-            end.hash.clone_from(&row.hash);
-            rows.push(row);
+    /// Writes a batch and tells who waits for it. What comes while the disk works is put into `next`, chained to it.
+    async fn write(
+        &self,
+        batch: &mut Batch,
+        next: &mut Batch,
+        records: &mut mpsc::Receiver<Waiting>,
+    ) -> Result<(), StateError> {
+        if batch.end.is_none() {
+            batch.end = Some(self.state.take_chain().await?);
         }
+        batch.chain();
+        next.end.clone_from(&batch.end);
+        let rows = std::mem::take(&mut batch.rows);
         if !rows.is_empty() {
-            self.state.append(Arc::from(rows)).await?;
+            let mut writing = self.state.append(Arc::from(rows));
+            loop {
+                let room = BATCH - next.waiting.len();
+                tokio::select! {
+                    written = &mut writing => break written?,
+                    came = records.recv_many(&mut next.waiting, room), if room > 0 => {
+                        if came == 0 {
+                            break writing.await?;
+                        }
+                        next.chain();
+                    }
+                }
+            }
         }
-        self.end = Some(end);
-        for waiting in batch {
+        for waiting in &mut batch.waiting {
             if let Waiting::Record(_, written) = waiting
                 && let Some(written) = written.take()
             {
@@ -239,15 +279,17 @@ impl Writer {
         Ok(())
     }
 
-    /// Says what is safe by now, all at once: whoever reads along is woken once for it.
-    async fn say(&self, batch: &[Waiting]) -> Result<(), LogError> {
-        let Some(lines) = &self.lines else { return Ok(()) };
+    /// Says what is safe by now, all at once: whoever reads along is woken once for it. Gives who waits for the end.
+    async fn say(&self, batch: Vec<Waiting>) -> Result<Vec<oneshot::Sender<()>>, LogError> {
+        let mut ends = Vec::new();
         for waiting in batch {
-            if let Waiting::Record(record, _) = waiting {
-                lines.note((**record).clone()).await?;
+            match (waiting, &self.lines) {
+                (Waiting::Record(record, _), Some(lines)) => lines.note(*record).await?,
+                (Waiting::Record(..), None) => {}
+                (Waiting::End(end), _) => ends.push(end),
             }
         }
-        Ok(())
+        Ok(ends)
     }
 
     /// Signs the chain's end and says it aloud.

@@ -3,6 +3,7 @@
 use super::entry::{Entry, digest, micros};
 use crate::signing::{Verifying, from_hex};
 use crate::state::{AuditRow, Mark, MarkKind, State, StateError};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -170,7 +171,7 @@ impl Chain {
         if digest(&row.record) != row.hash {
             self.fault(row.seq, "it was changed: its hash does not fit".to_owned(), report);
         }
-        match serde_json::from_str::<Entry>(&row.record) {
+        match serde_json::from_str::<Entry<'_>>(&row.record) {
             Ok(entry) => {
                 if entry.prev != self.hash && row.seq == self.seq + 1 {
                     self.fault(row.seq, "it does not follow the record before it".to_owned(), report);
@@ -181,12 +182,12 @@ impl Chain {
                 }
                 let acts = entry.operation.as_deref().is_some_and(has_outcome);
                 if let Some(request) = entry.request.filter(|_| acts) {
-                    match (entry.phase.as_str(), entry.verdict.as_deref()) {
+                    match (&*entry.phase, entry.verdict.as_deref()) {
                         ("decision", Some("allow")) => {
-                            self.open.insert(request);
+                            self.open.insert(request.into_owned());
                         }
                         ("outcome", _) => {
-                            self.open.remove(&request);
+                            self.open.remove(&*request);
                         }
                         _ => {}
                     }
@@ -217,10 +218,14 @@ pub(crate) fn has_outcome(operation: &str) -> bool {
     operation == "uploads.confirm" || updock_types::OPERATIONS.iter().any(|row| row.id.as_str() == operation)
 }
 
-fn says_the_same(entry: &Entry, row: &AuditRow) -> bool {
-    (&entry.node, entry.seq, micros(&entry.at), &entry.phase) == (&row.node, row.seq, Some(row.at), &row.phase)
-        && (&entry.request, &entry.caller, &entry.operation) == (&row.request, &row.caller, &row.operation)
-        && (&entry.area, &entry.verdict) == (&row.area, &row.verdict)
+fn says_the_same(entry: &Entry<'_>, row: &AuditRow) -> bool {
+    let same = |said: &Option<Cow<'_, str>>, looked_at: &Option<String>| said.as_deref() == looked_at.as_deref();
+    (&*entry.node, entry.seq, micros(&entry.at), &*entry.phase) == (&*row.node, row.seq, Some(row.at), &*row.phase)
+        && same(&entry.request, &row.request)
+        && same(&entry.caller, &row.caller)
+        && same(&entry.operation, &row.operation)
+        && same(&entry.area, &row.area)
+        && same(&entry.verdict, &row.verdict)
 }
 
 #[cfg(test)]

@@ -126,7 +126,7 @@ pub async fn run(command: &PolicyCommand, file: &PolicyFile, out: &mut (dyn Writ
             let mut rows = pin!(recorded(kept, from));
             let mut simulation = Simulation::default();
             while let Some(row) = rows.try_next().await.map_err(cannot)? {
-                if let Ok(entry) = serde_json::from_str::<Entry>(&row.record) {
+                if let Ok(entry) = serde_json::from_str::<Entry<'_>>(&row.record) {
                     simulation.replay(&entry, &other);
                 }
             }

@@ -49,7 +49,7 @@ pub struct Change {
 
 impl Simulation {
     /// Holds a record against `policy`.
-    pub fn replay(&mut self, entry: &Entry, policy: &Policy) {
+    pub fn replay(&mut self, entry: &Entry<'_>, policy: &Policy) {
         let (Some(caller), Some(operation), Some(verdict)) = (&entry.caller, &entry.operation, &entry.verdict) else {
             return;
         };
@@ -91,8 +91,8 @@ impl Simulation {
             None => Some(format!("agents.{caller}")),
         };
         let rule = decision.and_then(|decision| decision.rule).map(|rule| rule.text.to_string());
-        let change = Change { caller: caller.clone(), operation, was, would_be, times: 0, rule, missing };
-        self.found.entry((caller.clone(), operation, would_be)).or_insert(change).times += 1;
+        let change = Change { caller: caller.to_string(), operation, was, would_be, times: 0, rule, missing };
+        self.found.entry((caller.to_string(), operation, would_be)).or_insert(change).times += 1;
     }
 
     /// What would change, in order.

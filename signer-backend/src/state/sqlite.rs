@@ -32,16 +32,30 @@ pub struct SqliteState {
     chain: Mutex<Option<File>>,
 }
 
-/// Something to do within the writer's transaction; gives back what to do after it.
-type Job = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> Pin<Box<dyn Future<Output = After> + Send + 'c>> + Send>;
+/// Something to do within a transaction of the writer.
+enum Job {
+    Work(Work),
+    /// By far the most frequent. Where nothing else waits it is a transaction by itself, one statement: each statement
+    /// is a way to SQLite's thread and back.
+    Append(Arc<[AuditRow]>, oneshot::Sender<()>),
+}
+
+/// Gives back what to do after the transaction.
+type Work =
+    Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> Pin<Box<dyn Future<Output = After> + Send + 'c>> + Send>;
 /// Takes whether the transaction was committed. `Err` of the job itself: not at all.
 type After = Result<Box<dyn FnOnce() + Send>, sqlx::Error>;
 /// What a piece of work gives.
-type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, sqlx::Error>> + Send + 'c>>;
+type Gives<'c, T> = Pin<Box<dyn Future<Output = Result<T, sqlx::Error>> + Send + 'c>>;
 
 /// Most jobs that may wait, and most that share a transaction.
 const QUEUE: usize = 1024;
 const BATCH: usize = 512;
+/// Most rows of the audit log in one statement, and how many statements are kept.
+const ROWS: usize = 64;
+const STATEMENTS: usize = 128;
+/// In bytes. A commit of the audit log appends to a few pages, each of which costs two writes into SQLite's journal.
+const PAGE: u32 = 16 * 1024;
 
 impl SqliteState {
     /// Opens or makes the file. A file of an older program is copied before it is brought up to date.
@@ -68,6 +82,8 @@ impl SqliteState {
             .busy_timeout(Duration::from_secs(10))
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
+            .statement_cache_capacity(STATEMENTS)
+            .page_size(PAGE)
             .disable_statement_logging();
         let mut write = options.connect().await?;
         let migrator = sqlx::migrate!("migrations/sqlite");
@@ -89,11 +105,11 @@ impl SqliteState {
     /// Does `work` in a transaction that others may share; comes back once it is on the disk.
     fn write<T: Send + 'static>(
         &self,
-        work: impl for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
+        work: impl for<'c> FnOnce(&'c mut SqliteConnection) -> Gives<'c, T> + Send + 'static,
     ) -> Answer<'_, T> {
         Box::pin(async move {
             let (done, wait) = oneshot::channel();
-            let job: Job = Box::new(move |connection| {
+            let work: Work = Box::new(move |connection| {
                 Box::pin(async move {
                     let value = work(connection).await?;
                     let after: Box<dyn FnOnce() + Send> = Box::new(move || {
@@ -102,7 +118,7 @@ impl SqliteState {
                     Ok(after)
                 })
             });
-            self.jobs.send(job).await.map_err(|_| StateError::Closed)?;
+            self.jobs.send(Job::Work(work)).await.map_err(|_| StateError::Closed)?;
             // The sender is dropped when the transaction fails; the log says why.
             wait.await.map_err(|_| StateError::Closed)
         })
@@ -123,16 +139,50 @@ async fn write_all(mut connection: SqliteConnection, mut waiting: mpsc::Receiver
 }
 
 async fn write_batch(connection: &mut SqliteConnection, batch: &mut Vec<Job>) -> Result<(), sqlx::Error> {
+    if let [Job::Append(rows, _)] = &**batch
+        && rows.len() <= ROWS
+    {
+        append(connection, rows).await?;
+        if let Some(Job::Append(_, done)) = batch.pop() {
+            let _ = done.send(());
+        }
+        return Ok(());
+    }
     let mut after = Vec::with_capacity(batch.len());
     sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
     for job in batch.drain(..) {
-        after.push(job(connection).await?);
+        after.push(match job {
+            Job::Work(work) => work(connection).await?,
+            Job::Append(rows, done) => {
+                for rows in rows.chunks(ROWS) {
+                    append(connection, rows).await?;
+                }
+                Box::new(move || {
+                    let _ = done.send(());
+                })
+            }
+        });
     }
     sqlx::query("COMMIT").execute(&mut *connection).await?;
     for after in after {
         after();
     }
     Ok(())
+}
+
+/// Writes at most [`ROWS`] rows of the audit log. SQLite keeps the statement of each number of rows: reading it anew
+/// costs more than writing what it says.
+async fn append(connection: &mut SqliteConnection, rows: &[AuditRow]) -> Result<(), sqlx::Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO audit ");
+    insert.push_values(rows, |mut to, row| {
+        to.push_bind(&row.node).push_bind(row.seq).push_bind(row.at).push_bind(&row.phase);
+        to.push_bind(&row.request).push_bind(&row.caller).push_bind(&row.operation);
+        to.push_bind(&row.area).push_bind(&row.verdict).push_bind(&row.record).push_bind(&row.hash);
+    });
+    insert.build().persistent(true).execute(connection).await.map(drop)
 }
 
 /// Copies the file aside if this program is about to change its tables.
@@ -258,20 +308,10 @@ impl State for SqliteState {
     }
 
     fn append(&self, rows: Arc<[AuditRow]>) -> Answer<'_, ()> {
-        self.write(move |connection| {
-            Box::pin(async move {
-                for rows in rows.chunks(256) {
-                    let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO audit ");
-                    insert.push_values(rows, |mut to, row| {
-                        to.push_bind(&row.node).push_bind(row.seq).push_bind(row.at).push_bind(&row.phase);
-                        to.push_bind(&row.request).push_bind(&row.caller).push_bind(&row.operation);
-                        to.push_bind(&row.area).push_bind(&row.verdict).push_bind(&row.record).push_bind(&row.hash);
-                    });
-                    // A batch of one is the usual case when it is quiet; only that is worth remembering.
-                    insert.build().persistent(rows.len() == 1).execute(&mut *connection).await?;
-                }
-                Ok(())
-            })
+        Box::pin(async move {
+            let (done, wait) = oneshot::channel();
+            self.jobs.send(Job::Append(rows, done)).await.map_err(|_| StateError::Closed)?;
+            wait.await.map_err(|_| StateError::Closed)
         })
     }
 

@@ -337,21 +337,45 @@ async fn edit(path: &Path, sql: &'static str) {
     sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
 }
 
+/// The copies of `state.db` in a folder.
+fn copies(folder: &Path) -> Vec<String> {
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.contains(".before-")).collect()
+}
+
 #[tokio::test]
-async fn a_state_of_another_program_is_copied_before_it_changes_and_a_newer_one_is_left_alone() {
+async fn a_state_of_an_older_program_is_copied_and_brought_up_to_date() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.db");
+    let rows = [row("a", 1, "one"), row("a", 2, "two")];
+    SqliteState::open(&path).await.unwrap().append(Arc::from(rows.clone())).await.unwrap();
+    // The audit log as the first program kept it.
+    edit(
+        &path,
+        "DELETE FROM _sqlx_migrations WHERE version = 2;
+         CREATE TABLE first (node TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, phase TEXT NOT NULL,
+             request TEXT, caller TEXT, operation TEXT, area TEXT, verdict TEXT, record TEXT NOT NULL,
+             hash TEXT NOT NULL, PRIMARY KEY (node, seq)) STRICT, WITHOUT ROWID;
+         INSERT INTO first SELECT * FROM audit;
+         DROP TABLE audit;
+         ALTER TABLE first RENAME TO audit",
+    )
+    .await;
+    let state = SqliteState::open(&path).await.unwrap();
+    assert_eq!(state.chain("a".to_owned(), 0, 9).await.unwrap(), rows);
+    assert_eq!(state.take_chain().await.unwrap().seq, 2);
+    assert_eq!(copies(directory.path()), ["state.db.before-2"]);
+}
+
+#[tokio::test]
+async fn a_state_that_cannot_be_brought_up_to_date_is_kept_aside_and_a_newer_one_is_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("state.db");
     SqliteState::open(&path).await.unwrap().set_value("a".to_owned(), Some(vec![1])).await.unwrap();
-    // As if the last program had known one migration less.
-    edit(&path, "DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)").await;
-    // The tables are there, so it fails; and what was there is kept aside.
+    // Tables that are there cannot be made.
+    edit(&path, "DELETE FROM _sqlx_migrations").await;
     assert!(SqliteState::open(&path).await.is_err());
-    let copies: Vec<_> = std::fs::read_dir(directory.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.contains(".before-"))
-        .collect();
-    assert_eq!(copies, ["state.db.before-1"]);
+    assert_eq!(copies(directory.path()), ["state.db.before-1"]);
     let copy = std::fs::metadata(directory.path().join("state.db.before-1")).unwrap();
     let mode = std::os::unix::fs::PermissionsExt::mode(&copy.permissions()) & 0o777;
     assert_eq!((mode, copy.len() > 0), (0o600, true), "a copy is as private as what it copies");
