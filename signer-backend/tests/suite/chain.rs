@@ -3,10 +3,10 @@
 use crate::postgres::Database;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use updock_signer::audit::{AuditLog, AuditTerms, forget_once, verify};
+use updock_signer::audit::{AuditLog, AuditTerms, Entry, forget_once, verify};
 use updock_signer::log::{DecisionLog, Phase, Record};
 use updock_signer::signing::Signing;
-use updock_signer::state::{MarkKind, MemoryState, PostgresState, SqliteState, State};
+use updock_signer::state::{AuditRow, MarkKind, MemoryState, PostgresState, SqliteState, State};
 
 fn record(number: u64, age: Duration) -> Record {
     Record { at: SystemTime::now() - age, phase: Phase::Decision, ..Record::event(format!("Number {number}.")) }
@@ -80,4 +80,55 @@ async fn the_log_goes_on_after_its_connection_was_cut() {
     }
     let report = verify(&*state, &key.verifying(), &[]).await.unwrap();
     assert_eq!((report.chains, report.records, report.faults.as_slice()), (1, 4, &[][..]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn exactly_what_was_told_as_recorded_is_there_while_the_disk_fails_now_and_then() {
+    const TASKS: u64 = 8;
+    const EACH: u64 = 150;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let state: Arc<dyn State> = Arc::new(SqliteState::open(&path).await.unwrap());
+    let key = Signing::from_seed([7; 32]);
+    let writing = Arc::new(log(&state, &key).await);
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path).busy_timeout(Duration::from_secs(10));
+    let mut disk = sqlx::ConnectOptions::connect(&options).await.unwrap();
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|task| {
+            let writing = Arc::clone(&writing);
+            tokio::spawn(async move {
+                let mut told = Vec::new();
+                for number in 0..EACH {
+                    let number = task * EACH + number;
+                    if writing.record(record(number, Duration::ZERO)).await.is_ok() {
+                        told.push(format!("Number {number}."));
+                    }
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                told
+            })
+        })
+        .collect();
+    while !tasks.iter().all(tokio::task::JoinHandle::is_finished) {
+        sqlx::raw_sql("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END")
+            .execute(&mut disk)
+            .await
+            .unwrap();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        sqlx::raw_sql("DROP TRIGGER full").execute(&mut disk).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let mut told: Vec<String> =
+        futures_util::future::join_all(tasks).await.into_iter().flat_map(Result::unwrap).collect();
+    writing.end().await;
+    let report = verify(&*state, &key.verifying(), &[]).await.unwrap();
+    assert_eq!((report.chains, report.faults.as_slice()), (1, &[][..]));
+    let rows = state.chain("a".to_owned(), 0, 10_000).await.unwrap();
+    let text = |row: &AuditRow| serde_json::from_str::<Entry<'_>>(&row.record).unwrap().text.into_owned();
+    let mut there: Vec<String> = rows.iter().map(text).collect();
+    told.sort();
+    there.sort();
+    assert_eq!(told, there);
+    let failed = TASKS * EACH - told.len() as u64;
+    assert!(failed > 0 && !told.is_empty(), "{failed} of {} failed", TASKS * EACH);
 }
