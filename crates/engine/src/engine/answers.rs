@@ -112,7 +112,7 @@ impl Engine {
                     self.fail(now, key, Failure::SizeDiffers { stored: confirmed.size });
                 }
             }
-            _ => self.apply(now, key, flight, judge(flight.asked, answer)),
+            _ => self.apply(now, key, flight, forgiving(judge(flight.asked, answer), flight)),
         }
     }
 
@@ -448,4 +448,13 @@ impl Engine {
 
 pub(super) fn asked_wait(asked: Option<Millis>) -> Millis {
     asked.unwrap_or(backoff::THROTTLED).min(backoff::LONGEST_WAIT)
+}
+
+/// One 403 may be a proxy's mood, and costs a part; a URL that has expired refuses that part again, and only then the
+/// whole upload.
+fn forgiving(verdict: Verdict, flight: &Flight) -> Verdict {
+    match (verdict, flight.part) {
+        (Verdict::Restart(cause @ Cause::Server(403)), Some(part)) if part.failed == 0 => Verdict::Again(cause),
+        (verdict, _) => verdict,
+    }
 }

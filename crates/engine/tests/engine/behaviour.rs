@@ -128,8 +128,18 @@ fn a_throttled_part_waits_as_long_as_the_service_asked() {
 }
 
 #[test]
-fn a_part_url_that_expired_starts_the_upload_anew() {
+fn one_403_costs_one_part() {
     let mut world = World::new(|_| {}).fault(Endpoint::Part, 4, Fault::Status(403));
+    world.add(&[30 * MIB]);
+    world.run();
+    assert_eq!((done(&world), world.times(Endpoint::Start), world.times(Endpoint::Part)), (1, 1, 7));
+}
+
+#[test]
+fn a_part_url_that_expired_starts_the_upload_anew() {
+    // The last three of six parts, and then one of them again.
+    let refuse = |world: World, nth| world.fault(Endpoint::Part, nth, Fault::Status(403));
+    let mut world = (4..=7).fold(World::new(|_| {}), refuse);
     world.add(&[30 * MIB]);
     world.run();
     assert_eq!((done(&world), world.times(Endpoint::Start)), (1, 2));
