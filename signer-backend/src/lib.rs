@@ -37,7 +37,6 @@ mod problem;
 mod random;
 pub mod receipt;
 pub mod reload;
-mod revoked;
 mod sending;
 mod sentence;
 mod serve;

@@ -16,7 +16,7 @@ use updock_signer::audit::{self, AuditLog};
 use updock_signer::cli::PolicyFile;
 use updock_signer::doctor::Doctor;
 use updock_signer::init::Init;
-use updock_signer::keys::{self, KeysCommand};
+use updock_signer::keys::cli::{self as keys, KeysCommand};
 use updock_signer::log::LineLog;
 use updock_signer::policy::cli::{PolicyCommand, summary};
 use updock_signer::policy::{self, Keeping, Policy};

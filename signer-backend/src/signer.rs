@@ -9,13 +9,13 @@ use crate::caller::Caller;
 use crate::confirm::{Unconfirmed, confirm_each};
 use crate::decision::{Allowed, Decision, Need, Verdict};
 use crate::key::masked;
+use crate::keys::standing::Standing;
 use crate::live::{Holder, Live, Unchangeable};
 use crate::log::{DecisionLog, Phase, Record};
 use crate::metrics::Metrics;
 use crate::policy::{CredentialTerms, Policy};
 use crate::problem::{Fault, Label, render};
 use crate::random::base62;
-use crate::revoked::Standing;
 use crate::sending::Upstream;
 use crate::sentence::{self, Pass};
 use crate::signing::Signing;
@@ -186,7 +186,7 @@ impl Signer {
             .route(&format!("{}{{slug}}", hooks::PATH), post(hooks::receive::receive))
             .route(paths::JOBS, post(jobs::start))
             .route(paths::AUDIT, get(audit::http::audit))
-            .route(paths::REPORT_LEAK, post(crate::revoked::report))
+            .route(paths::REPORT_LEAK, post(crate::keys::standing::report))
             .route(paths::POLICY_EXPLAIN, get(crate::policy::http::explain))
             .route(paths::RECEIPTS_VERIFY, post(verify_receipt))
             .route(paths::RECEIPT_KEYS, get(receipt_keys))

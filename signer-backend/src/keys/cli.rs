@@ -2,7 +2,7 @@
 
 use crate::cli::PolicyFile;
 use crate::key::AgentKey;
-use crate::revoked::revoke;
+use crate::keys::standing::revoke;
 use crate::state;
 use clap::Subcommand;
 use serde_json::{Value, json};
