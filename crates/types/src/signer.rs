@@ -4,6 +4,10 @@ use crate::{FileUuid, PublicKey, policy::UploadPolicy};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+mod keys;
+
+pub use keys::*;
+
 /// Paths of the signer's own surface.
 pub mod paths {
     /// Issues an upload credential.
@@ -26,6 +30,12 @@ pub mod paths {
     pub const POLICY_EXPLAIN: &str = "/v1/policy/explain";
     /// Starts a conversion or an add-on and waits for its end.
     pub const JOBS: &str = "/v1/jobs";
+    /// Agent keys: lists them, issues one.
+    pub const KEYS: &str = "/v1/keys";
+    /// Ends an agent key.
+    pub const KEY_REVOKE: &str = "/v1/keys/{key_id}/revoke";
+    /// Makes a narrower key of the one that asks.
+    pub const KEYS_DERIVE: &str = "/v1/keys/self/derive";
     /// Ends an agent key that was found somewhere.
     pub const REPORT_LEAK: &str = "/v1/keys/report-leak";
     /// Below it lies the REST API, same paths and bodies.
