@@ -5,6 +5,7 @@
 
 use crate::decision::{Allowed, Decision, Grants, Need};
 use crate::key::{AgentKey, PREFIX};
+use crate::keys::HeldKey;
 use crate::policy::{Agent, Origin, Policy};
 use crate::problem::Fault;
 use http::{HeaderMap, header};
@@ -34,18 +35,70 @@ pub enum Caller {
 }
 
 /// What an agent came with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Proof {
     /// A key of its own.
-    Key {
-        /// The public part of it.
-        id: String,
-    },
+    Key(HeldKey),
     /// A token of the application's identity provider.
     Token {
         /// Who the token is about, in the provider's words.
         subject: Option<String>,
     },
+}
+
+/// What a request shows of who sends it.
+pub(crate) enum Shown {
+    /// A key, which may be anybody's.
+    Key(AgentKey),
+    /// The page of a browser, which is listed.
+    Page(Caller),
+}
+
+impl Shown {
+    /// What these headers show. No key was looked up yet.
+    pub(crate) fn of(headers: &HeaderMap, policy: &Policy) -> Result<Self, Fault> {
+        let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
+        match (authorizations.next(), authorizations.next()) {
+            (None, _) => Caller::visitor(headers, policy).map(Self::Page),
+            (Some(value), None) => {
+                let text = value.to_str().map_err(|_| unknown())?;
+                key(text, policy).map(Self::Key)
+            }
+            (Some(_), Some(_)) => {
+                Err(Fault::new(ProblemKind::BadRequest, "The request has several Authorization headers; send one."))
+            }
+        }
+    }
+}
+
+fn key(authorization: &str, policy: &Policy) -> Result<AgentKey, Fault> {
+    let (scheme, value) = authorization.trim().split_once(' ').unwrap_or((authorization, ""));
+    let key = if scheme.eq_ignore_ascii_case("Bearer") {
+        value.trim()
+    } else if scheme.eq_ignore_ascii_case("Uploadcare.Simple") {
+        let (public_key, key) = value.trim().split_once(':').ok_or_else(unknown)?;
+        if public_key != policy.public_key.as_str() {
+            return Err(unknown());
+        }
+        key
+    } else if scheme.eq_ignore_ascii_case("Uploadcare") {
+        // A signature can only be checked by whoever has the key, and we have its digest.
+        return Err(Fault::new(
+            ProblemKind::Unauthenticated,
+            "Signed requests end here; send the agent key as `Authorization: Bearer <agent key>` or with the Uploadcare.Simple scheme.",
+        ));
+    } else {
+        return Err(Fault::new(
+            ProblemKind::Unauthenticated,
+            "This Authorization scheme is not known here; send `Authorization: Bearer <agent key>`.",
+        ));
+    };
+    AgentKey::parse(key).map_err(|_| {
+        Fault::new(
+            ProblemKind::Unauthenticated,
+            format!("This is no agent key, or not a whole one; an agent key begins with {PREFIX}."),
+        )
+    })
 }
 
 impl Caller {
@@ -64,68 +117,11 @@ impl Caller {
             let sentence = "This agent may not call from this address; its policy lists the networks it may call from.";
             return Err(Some(Fault::new(ProblemKind::Forbidden, sentence)));
         }
-        Ok(Self::Agent { agent: Arc::clone(agent), grants: Arc::clone(&agent.grants), proof })
-    }
-
-    /// Who sends these headers from `peer` at `now` (Unix milliseconds), by `policy`.
-    pub(crate) fn of(headers: &HeaderMap, peer: Option<IpAddr>, now: i64, policy: &Policy) -> Result<Self, Fault> {
-        let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
-        match (authorizations.next(), authorizations.next()) {
-            (None, _) => Self::visitor(headers, policy),
-            (Some(value), None) => {
-                let text = value.to_str().map_err(|_| unknown())?;
-                Self::agent(text, peer, now, policy)
-            }
-            (Some(_), Some(_)) => {
-                Err(Fault::new(ProblemKind::BadRequest, "The request has several Authorization headers; send one."))
-            }
-        }
-    }
-
-    fn agent(authorization: &str, peer: Option<IpAddr>, now: i64, policy: &Policy) -> Result<Self, Fault> {
-        let (scheme, value) = authorization.trim().split_once(' ').unwrap_or((authorization, ""));
-        let key = if scheme.eq_ignore_ascii_case("Bearer") {
-            value.trim()
-        } else if scheme.eq_ignore_ascii_case("Uploadcare.Simple") {
-            let (public_key, key) = value.trim().split_once(':').ok_or_else(unknown)?;
-            if public_key != policy.public_key.as_str() {
-                return Err(unknown());
-            }
-            key
-        } else if scheme.eq_ignore_ascii_case("Uploadcare") {
-            // A signature can only be checked by whoever has the key, and we have its digest.
-            return Err(Fault::new(
-                ProblemKind::Unauthenticated,
-                "Signed requests end here; send the agent key as `Authorization: Bearer <agent key>` or with the Uploadcare.Simple scheme.",
-            ));
-        } else {
-            return Err(Fault::new(
-                ProblemKind::Unauthenticated,
-                "This Authorization scheme is not known here; send `Authorization: Bearer <agent key>`.",
-            ));
+        let grants = match &proof {
+            Proof::Key(held) if held.is_derived() => Arc::new(held.narrowing((*agent.grants).clone())),
+            Proof::Key(_) | Proof::Token { .. } => Arc::clone(&agent.grants),
         };
-        let key = AgentKey::parse(key).map_err(|_| {
-            Fault::new(
-                ProblemKind::Unauthenticated,
-                format!("This is no agent key, or not a whole one; an agent key begins with {PREFIX}."),
-            )
-        })?;
-        let digest = key.digest();
-        // Every stored key is compared, found or not, so that time tells nothing about which are there.
-        let mut found = None;
-        for agent in &policy.agents {
-            for stored in &agent.keys {
-                if stored.digest.matches(&digest) {
-                    found = Some((agent, stored));
-                }
-            }
-        }
-        let (agent, stored) = found.ok_or_else(unknown)?;
-        if stored.expires.is_some_and(|end| end <= now) {
-            return Err(unknown());
-        }
-        let proof = Proof::Key { id: key.id().to_owned() };
-        Self::let_in(agent, proof, peer, now).map_err(|fault| fault.unwrap_or_else(unknown))
+        Ok(Self::Agent { agent: Arc::clone(agent), grants, proof })
     }
 
     fn visitor(headers: &HeaderMap, policy: &Policy) -> Result<Self, Fault> {
@@ -167,11 +163,19 @@ impl Caller {
         }
     }
 
-    /// The public part of its key.
-    pub fn key_id(&self) -> Option<&str> {
+    /// The key it came with.
+    pub fn held_key(&self) -> Option<&HeldKey> {
         match self {
-            Self::Agent { proof: Proof::Key { id }, .. } => Some(id),
+            Self::Agent { proof: Proof::Key(held), .. } => Some(held),
             Self::Agent { .. } | Self::Visitor { .. } => None,
+        }
+    }
+
+    /// What it has of `grants`, which another policy gives its agent.
+    pub(crate) fn narrowing(&self, grants: Grants) -> Grants {
+        match self.held_key() {
+            Some(held) => held.narrowing(grants),
+            None => grants,
         }
     }
 

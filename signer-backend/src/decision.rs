@@ -109,12 +109,18 @@ impl Grants {
         self
     }
 
-    /// These grants, with at most `most` in `area`.
+    /// These grants, with at most `most` in `area`, because of `rule`.
     #[must_use]
-    pub fn capped(mut self, area: Area, most: Level) -> Self {
-        let granted = &mut self.levels[area as usize];
-        granted.level = granted.level.min(most);
+    pub fn capped(mut self, area: Area, most: Level, rule: &Rule) -> Self {
+        if most < self.levels[area as usize].level {
+            self.levels[area as usize] = Granted { level: most, rule: Some(rule.clone()) };
+        }
         self
+    }
+
+    /// Is this on every list that they are held to, whatever the levels say?
+    pub(crate) fn lists(&self, need: &Need) -> bool {
+        self.narrowings.iter().all(|narrowing| narrowing.lists(need))
     }
 
     /// The level in `area`.
@@ -167,6 +173,16 @@ impl Readers {
     pub fn asked(public: bool) -> Self {
         if public { Self::Everybody } else { Self::AsBefore }
     }
+}
+
+/// Everything that can be needed, one file at a time and sent nowhere.
+pub(crate) fn needs() -> impl Iterator<Item = Need> {
+    let row = |row: &Operation| match row.id {
+        // Switching one on or off needs less than the row says.
+        updock_types::OperationId::WebhookUpdate => Need::of(row).at(Level::Write),
+        _ => Need::of(row),
+    };
+    updock_types::OPERATIONS.iter().map(row).chain(crate::own::OWN.iter().map(Need::own))
 }
 
 /// Where something is sent, beyond the project.
@@ -342,9 +358,13 @@ impl Narrowing {
         }
     }
 
+    fn lists(&self, need: &Need) -> bool {
+        self.only.as_ref().is_none_or(|only| only.iter().any(|scope| scope.covers(need)))
+    }
+
     /// What of it stands against the need.
     fn refuses(&self, need: &Need) -> Option<Because> {
-        if self.only.as_ref().is_some_and(|only| !only.iter().any(|scope| scope.covers(need))) {
+        if !self.lists(need) {
             return Some(Because::Only);
         }
         if let Some(most) = self.batch_max.filter(|most| need.count > *most) {
@@ -539,7 +559,7 @@ mod tests {
         assert!(!decision.is_allowed());
         assert_eq!(decision.missing(), "approval: files.delete");
         for (refused, because) in [
-            (waits.clone().capped(Area::Files, Level::Write), Because::Level),
+            (waits.clone().capped(Area::Files, Level::Write, &rule("keys.a")), Because::Level),
             (waits.clone().narrowed(narrowing(&["files.list"])), Because::Only),
             (full.narrowed(narrowing(&["files.list"])).narrowed(approval(&["files"])), Because::Only),
         ] {
@@ -575,7 +595,7 @@ mod tests {
             let approval = approval.iter().map(|at| Scope::Operation(OPERATIONS[*at].id.as_str())).collect();
             let after = before
                 .clone()
-                .capped(Area::ALL[lowered], LEVELS[to])
+                .capped(Area::ALL[lowered], LEVELS[to], &rule("keys.a"))
                 .narrowed(Narrowing { batch_max: Some(most), approval: Some(approval), ..narrowing(&only) });
             for row in OPERATIONS {
                 let need = Need { count, ..Need::of(row) };

@@ -9,10 +9,11 @@ use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::fmt;
 use subtle::ConstantTimeEq;
+use updock_types::signer::KeyId;
 
 /// How every agent key begins.
 pub const PREFIX: &str = "updock_live_";
-const ID: usize = 10;
+const ID: usize = KeyId::LENGTH;
 const SECRET: usize = 43;
 const CHECK: usize = 6;
 
@@ -48,6 +49,11 @@ impl AgentKey {
     /// The public part, for logs.
     pub fn id(&self) -> &str {
         &self.text[PREFIX.len()..PREFIX.len() + ID]
+    }
+
+    /// The same, by its type.
+    pub(crate) fn key_id(&self) -> KeyId {
+        KeyId::parse(self.id()).expect("a whole key has an id")
     }
 
     /// What is stored of it.
@@ -90,6 +96,9 @@ impl fmt::Debug for AgentKey {
 pub struct KeyDigest([u8; 32]);
 
 impl KeyDigest {
+    /// Of no key: something to compare with where nothing is kept.
+    pub(crate) const NONE: Self = Self([0; 32]);
+
     /// Reads 64 lower-case hexadecimal digits.
     pub fn parse(text: &str) -> Option<Self> {
         let hex = |pair: &[u8]| -> Option<u8> {

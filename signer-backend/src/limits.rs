@@ -12,6 +12,11 @@ use updock_types::signer::ProblemKind;
 
 const DAY: i64 = 86_400_000;
 
+/// The number of the window of quotas that `at` (Unix milliseconds) is in.
+pub(crate) fn window(at: i64) -> i64 {
+    at / DAY
+}
+
 /// Counts a call of `who`; the error says how long to wait.
 pub(crate) async fn rate(state: &dyn State, who: String, rate: Rate, subject: &str) -> Result<(), Fault> {
     match state.take(who, rate, now()).await {
@@ -41,7 +46,7 @@ pub(crate) async fn within(state: &dyn State, caller: &Caller, need: &Need) -> R
         let at = now();
         // A batch is as much as its files would be one by one.
         let amount = u32::try_from(need.count.max(1)).unwrap_or(u32::MAX);
-        let spent = state.spend(format!("{}:{of}", agent.id), at / DAY, amount, *most).await.map_err(|error| {
+        let spent = state.spend(format!("{}:{of}", agent.id), window(at), amount, *most).await.map_err(|error| {
             tracing::error!(%error, "a quota cannot be looked up");
             Fault::new(ProblemKind::Unavailable, "The quota cannot be looked up, so nothing was done; try again later.")
         })?;

@@ -39,6 +39,8 @@ pub struct Record {
     pub caller: Option<String>,
     /// The public part of the agent's key.
     pub key_id: Option<String>,
+    /// The key that this key was derived from.
+    pub parent_key: Option<String>,
     /// On whose behalf it called, by its verified token.
     pub on_behalf_of: Option<String>,
     /// Which operation, e.g. `files.delete`.
@@ -77,6 +79,7 @@ impl Record {
             peer: None,
             caller: None,
             key_id: None,
+            parent_key: None,
             on_behalf_of: None,
             operation: None,
             verdict: None,

@@ -191,6 +191,10 @@ fn start(file: &PolicyFile, listen: Option<SocketAddr>) -> Result<(), String> {
             let signer = signer.clone();
             async move { signer.run_outbox().await }
         });
+        let sweep = tokio::spawn({
+            let signer = signer.clone();
+            async move { signer.run_sweep().await }
+        });
         let check = tokio::spawn({
             let signer = signer.clone();
             async move { signer.check_key().await }
@@ -205,6 +209,7 @@ fn start(file: &PolicyFile, listen: Option<SocketAddr>) -> Result<(), String> {
         reload.abort();
         check.abort();
         outbox.abort();
+        sweep.abort();
         log.end().await;
         Ok(())
     })
@@ -224,12 +229,9 @@ struct SigningKeys {
 impl SigningKeys {
     async fn of(policy: &Policy, state: &dyn State) -> Result<Self, String> {
         let keep = |error| format!("the signing keys cannot be kept: {error}");
-        let Keeping { audit_key, receipts, .. } = &policy.keeping;
+        let Keeping { receipts, .. } = &policy.keeping;
         Ok(Self {
-            audit: match audit_key {
-                Some(key) => key.clone(),
-                None => Signing::kept(state, audit::KEY).await.map_err(keep)?,
-            },
+            audit: audit::signing_key(policy, state).await.map_err(keep)?,
             receipts: match &receipts.key {
                 Some(key) => key.clone(),
                 None => Signing::kept(state, receipt::KEY).await.map_err(keep)?,

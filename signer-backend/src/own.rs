@@ -91,9 +91,60 @@ pub const POLICY_EXPLAIN: Own = Own {
     words: "ask the policy",
 };
 
+/// To see keys: one's own; those of others need full access.
+pub const KEYS_LIST: Own = Own {
+    id: "keys.list",
+    method: Method::Get,
+    path: paths::KEYS,
+    area: Area::Admin,
+    level: Level::Read,
+    words: "list agent keys",
+};
+
+/// To issue a key: for oneself; for others it needs full access.
+pub const KEY_ISSUE: Own = Own {
+    id: "keys.issue",
+    method: Method::Post,
+    path: paths::KEYS,
+    area: Area::Admin,
+    level: Level::Write,
+    words: "issue an agent key",
+};
+
+/// To make a narrower key of the one at hand. It gives nobody anything that was not there.
+pub const KEY_DERIVE: Own = Own {
+    id: "keys.derive",
+    method: Method::Post,
+    path: paths::KEYS_DERIVE,
+    area: Area::Admin,
+    level: Level::Read,
+    words: "derive a key from its own",
+};
+
+/// To end a key: of one's own agent; those of others need full access, the one at hand and its children less.
+pub const KEY_REVOKE: Own = Own {
+    id: "keys.revoke",
+    method: Method::Post,
+    path: paths::KEY_REVOKE,
+    area: Area::Admin,
+    level: Level::Write,
+    words: "revoke an agent key",
+};
+
 /// Every one.
-pub const OWN: &[Own] =
-    &[UPLOAD_POLICY, UPLOAD_CREDENTIAL, UPLOAD_CONFIRM, RECEIPT_VERIFY, EVENT_TOKEN, AUDIT_READ, POLICY_EXPLAIN];
+pub const OWN: &[Own] = &[
+    UPLOAD_POLICY,
+    UPLOAD_CREDENTIAL,
+    UPLOAD_CONFIRM,
+    RECEIPT_VERIFY,
+    EVENT_TOKEN,
+    AUDIT_READ,
+    POLICY_EXPLAIN,
+    KEYS_LIST,
+    KEY_ISSUE,
+    KEY_DERIVE,
+    KEY_REVOKE,
+];
 
 /// Is this the id of an operation, of Uploadcare's or of our own? Its one spelling.
 pub fn operation_id(text: &str) -> Option<&'static str> {

@@ -75,6 +75,11 @@ impl Fault {
         self
     }
 
+    /// The grant that would have been needed.
+    pub(crate) fn missing_grant(&self) -> Option<&str> {
+        self.0.problem.missing.as_deref()
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> u16 {
         self.0.problem.status

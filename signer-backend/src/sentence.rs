@@ -6,6 +6,7 @@
 use crate::caller::Caller;
 use crate::decision::{Because, Decision, Destination, Verdict};
 use crate::key::masked;
+use crate::keys::HeldKey;
 use std::fmt::Write;
 use std::net::IpAddr;
 use updock_client::Call;
@@ -106,7 +107,8 @@ pub(crate) fn decided(caller: &Caller, words: &str, decision: &Decision) -> Stri
 
 fn reason(caller: &Caller, decision: &Decision) -> String {
     let Decision { need, held, because, .. } = decision;
-    let subject = if caller.is_visitor() { "visitors have" } else { "this agent has" };
+    let who = if caller.held_key().is_some_and(HeldKey::is_derived) { "this key" } else { "this agent" };
+    let subject = if caller.is_visitor() { "visitors have".to_owned() } else { format!("{who} has") };
     let held = match held {
         Level::Off => "no".to_owned(),
         level => level.to_string(),
@@ -114,22 +116,18 @@ fn reason(caller: &Caller, decision: &Decision) -> String {
     match because {
         Because::Granted => format!("{subject} {held} access to {}", need.area),
         Because::Level => format!("{subject} {held} access to {}, and this needs {} access", need.area, need.level),
-        Because::Only => "this agent is held to a list of operations, and this is not on it".to_owned(),
+        Because::Only => format!("{who} is held to a list of operations, and this is not on it"),
         Because::Batch { most } => {
-            format!(
-                "this agent may name {} in one request, and this names {}",
-                counted(as_u64(*most), "file"),
-                need.count
-            )
+            format!("{who} may name {} in one request, and this names {}", counted(as_u64(*most), "file"), need.count)
         }
         Because::Destination => match need.destination {
-            Some(Destination::Storage(_)) => "this agent may copy to listed storages only".to_owned(),
-            _ => "this agent may send webhooks to listed addresses only".to_owned(),
+            Some(Destination::Storage(_)) => format!("{who} may copy to listed storages only"),
+            _ => format!("{who} may send webhooks to listed addresses only"),
         },
         Because::Approval => {
             "somebody else has to approve of this first, and this version cannot ask anybody yet".to_owned()
         }
-        Because::Public => "this agent may make no copy that everybody can read".to_owned(),
+        Because::Public => format!("{who} may make no copy that everybody can read"),
     }
 }
 
@@ -155,10 +153,15 @@ pub(crate) fn not_carried_out(caller: &Caller, words: &str, why: &str) -> String
 /// A call that was allowed and that Uploadcare answered.
 pub(crate) fn carried_out(caller: &Caller, words: &str, status: u16) -> String {
     if status < 400 {
-        format!("The request of {} to {words} was carried out.", caller.name())
+        done(caller, words)
     } else {
         format!("The request of {} to {words} came to nothing: Uploadcare answered {status}.", caller.name())
     }
+}
+
+/// A request that was allowed and done here, without Uploadcare.
+pub(crate) fn done(caller: &Caller, words: &str) -> String {
+    format!("The request of {} to {words} was carried out.", caller.name())
 }
 
 /// What an issued credential is good for.

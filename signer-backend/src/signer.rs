@@ -5,11 +5,11 @@
 
 use crate::audit::OnFailure;
 use crate::body::{Json, OptionalJson};
-use crate::caller::Caller;
+use crate::caller::{Caller, Shown};
 use crate::confirm::{Unconfirmed, confirm_each};
 use crate::decision::{Allowed, Decision, Need, Verdict};
 use crate::key::masked;
-use crate::keys::standing::Standing;
+use crate::keys::{self, HeldKey, standing::Standing};
 use crate::live::{Holder, Live, Unchangeable};
 use crate::log::{DecisionLog, Phase, Record};
 use crate::metrics::Metrics;
@@ -186,7 +186,10 @@ impl Signer {
             .route(&format!("{}{{slug}}", hooks::PATH), post(hooks::receive::receive))
             .route(paths::JOBS, post(jobs::start))
             .route(paths::AUDIT, get(audit::http::audit))
-            .route(paths::REPORT_LEAK, post(crate::keys::standing::report))
+            .route(paths::KEYS, get(keys::http::list).post(keys::http::issue))
+            .route(paths::KEYS_DERIVE, post(keys::http::derive))
+            .route(paths::KEY_REVOKE, post(keys::http::revoke_one))
+            .route(paths::REPORT_LEAK, post(keys::standing::report))
             .route(paths::POLICY_EXPLAIN, get(crate::policy::http::explain))
             .route(paths::RECEIPTS_VERIFY, post(verify_receipt))
             .route(paths::RECEIPT_KEYS, get(receipt_keys))
@@ -344,6 +347,17 @@ impl Signer {
         }
     }
 
+    /// Forgets what has had its time, in the state, for ever. To be run beside the service.
+    pub async fn run_sweep(&self) {
+        loop {
+            let at = crate::state::now();
+            if let Err(error) = self.0.state.sweep(at, limits::window(at)).await {
+                tracing::warn!(%error, "what has had its time cannot be forgotten; trying again in an hour");
+            }
+            tokio::time::sleep(Duration::from_hours(1)).await;
+        }
+    }
+
     pub(crate) fn log(&self) -> &Arc<dyn DecisionLog> {
         &self.0.log
     }
@@ -358,12 +372,34 @@ impl Signer {
         self.0.closing.send_replace(true);
     }
 
+    /// Who sends these headers: by a token where one is brought and the policy takes some, else by key or by page.
+    async fn who(&self, headers: &HeaderMap, peer: Option<IpAddr>, live: &Live) -> Result<Caller, Fault> {
+        let Live { policy, tokens, .. } = live;
+        let now = crate::state::now();
+        let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
+        if let (Some(tokens), Some(terms)) = (tokens, &policy.tokens)
+            && let (Some(value), None) = (authorizations.next(), authorizations.next())
+            && let Some((scheme, text)) = value.to_str().ok().and_then(|value| value.trim().split_once(' '))
+            && scheme.eq_ignore_ascii_case("Bearer")
+            && is_token(text.trim())
+        {
+            return tokens.caller(text.trim(), peer, now, terms, policy).await;
+        }
+        match Shown::of(headers, policy)? {
+            Shown::Page(caller) => Ok(caller),
+            Shown::Key(key) => self.0.standing.admit(&self.0.state, policy, &key, peer, now).await,
+        }
+    }
+
     /// Counts the call, over all instances.
     async fn within_rates(&self, caller: Result<Caller, Fault>, peer: Option<IpAddr>) -> Result<Caller, Fault> {
-        let (state, policy) = (&self.0.state, self.policy());
-        let caller = self.0.standing.holds(&**state, caller?).await?;
+        let (state, policy, caller) = (&self.0.state, self.policy(), caller?);
         match (&caller, &policy.visitors) {
             (Caller::Agent { agent, .. }, _) => {
+                // First those of the key: what is refused there costs nobody else anything.
+                for (id, rate) in caller.held_key().into_iter().flat_map(HeldKey::rates) {
+                    limits::rate(&**state, format!("key:{id}"), rate, "this key").await?;
+                }
                 if let Some(rate) = agent.rate {
                     // Of those who come with tokens, each counts for itself.
                     let who = caller.on_behalf_of().map(|subject| format!(":{subject}")).unwrap_or_default();
@@ -380,7 +416,7 @@ impl Signer {
         Ok(caller)
     }
 
-    async fn record(&self, record: Record) -> Result<(), Fault> {
+    pub(crate) async fn record(&self, record: Record) -> Result<(), Fault> {
         let reads = record.level == Some(Level::Read.as_str());
         if record.phase != Phase::Decision {
             // What is done is done; that it was is said soon, and neither holds up the answer nor changes it.
@@ -481,10 +517,15 @@ impl Visit {
         &self.caller
     }
 
+    /// Under which policy it is decided.
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// What the shadow policy says, where it says otherwise.
     fn shadow(&self, decision: &Decision) -> Option<&'static str> {
         let shadow = self.policy.shadow.as_ref()?;
-        let other = shadow.decision(self.caller.id(), decision.need.clone());
+        let other = shadow.decision_for(&self.caller, decision.need.clone());
         let verdict = other.map_or(Verdict::Deny, |other| other.verdict);
         (verdict != decision.verdict).then(|| verdict.as_str())
     }
@@ -493,11 +534,19 @@ impl Visit {
         &self.request_id
     }
 
-    fn record(&self, phase: Phase, operation: &'static str, decision: Option<&Decision>, text: String) -> Record {
+    /// A record of this request.
+    pub(crate) fn record(
+        &self,
+        phase: Phase,
+        operation: &'static str,
+        decision: Option<&Decision>,
+        text: String,
+    ) -> Record {
         Record {
             peer: self.peer,
             caller: Some(self.caller.id().to_owned()),
-            key_id: self.caller.key_id().map(str::to_owned),
+            key_id: self.caller.held_key().map(|held| held.id().to_string()),
+            parent_key: self.caller.held_key().and_then(HeldKey::parent).map(ToString::to_string),
             on_behalf_of: self.caller.on_behalf_of().map(|subject| subject.chars().take(64).collect()),
             operation: Some(operation),
             verdict: decision.map(|decision| decision.verdict),
@@ -539,7 +588,7 @@ impl FromRequestParts<Signer> for Visit {
         } else {
             let keyless = !parts.headers.contains_key(header::AUTHORIZATION);
             match visitors.as_ref().filter(|_| keyless).map_or(Ok(()), |limiter| limiter.check(peer)) {
-                Ok(()) => signer.within_rates(who(&parts.headers, peer, &live).await, peer).await,
+                Ok(()) => signer.within_rates(signer.who(&parts.headers, peer, &live).await, peer).await,
                 Err(wait) => Err(Fault::new(
                     ProblemKind::Throttled,
                     format!(
@@ -563,22 +612,6 @@ impl FromRequestParts<Signer> for Visit {
             }
         }
     }
-}
-
-/// Who sends these headers: by a token where one is brought and the policy takes some, else by key or by page.
-async fn who(headers: &HeaderMap, peer: Option<IpAddr>, live: &Live) -> Result<Caller, Fault> {
-    let Live { policy, tokens, .. } = live;
-    let now = crate::state::now();
-    let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
-    if let (Some(tokens), Some(terms)) = (tokens, &policy.tokens)
-        && let (Some(value), None) = (authorizations.next(), authorizations.next())
-        && let Some((scheme, text)) = value.to_str().ok().and_then(|value| value.trim().split_once(' '))
-        && scheme.eq_ignore_ascii_case("Bearer")
-        && is_token(text.trim())
-    {
-        return tokens.caller(text.trim(), peer, now, terms, policy).await;
-    }
-    Caller::of(headers, peer, now, policy)
 }
 
 fn key_in_query(uri: &Uri) -> bool {
@@ -622,7 +655,9 @@ async fn issue_credential(
         Asked { operation: own::UPLOAD_CREDENTIAL.id, words: own::UPLOAD_CREDENTIAL.words, sentence_follows: true };
     let allowed = signer.decide(&visit, Need::own(&own::UPLOAD_CREDENTIAL), words, ()).await?;
     let policy = signer.policy();
-    let grant = match credentials::grant(terms(&policy, &visit.caller), &asked) {
+    let terms = terms(&policy, &visit.caller);
+    let ends = visit.caller.held_key().and_then(HeldKey::ends);
+    let grant = match credentials::grant(&terms.until(ends, crate::state::now()), &asked) {
         Ok(grant) => grant,
         Err(fault) => {
             let text = sentence::wish_refused(&visit.caller, words.words, fault.detail());

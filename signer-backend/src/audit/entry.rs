@@ -32,6 +32,9 @@ pub struct Entry<'a> {
     /// The public part of its key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Cow<'a, str>>,
+    /// The public part of the key that it was derived from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_key: Option<Cow<'a, str>>,
     /// On whose behalf it called, by its verified token; the provider's words, cut to 64 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<Cow<'a, str>>,
@@ -97,6 +100,7 @@ pub(super) fn row<'a>(record: &'a Record, end: &'a ChainEnd) -> AuditRow {
         request: lent(&record.request_id),
         caller: lent(&record.caller),
         key: lent(&record.key_id),
+        parent_key: lent(&record.parent_key),
         on_behalf_of: lent(&record.on_behalf_of),
         peer: record.peer.map(|peer| Cow::Owned(peer.to_string())),
         operation: record.operation.map(Cow::Borrowed),

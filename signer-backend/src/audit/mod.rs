@@ -20,8 +20,9 @@ pub(crate) use verify::has_outcome;
 pub use verify::{Fault as ChainFault, Report, SpokenMark, verify};
 
 use crate::log::{DecisionLog, LogError, Phase, Record, Recording};
+use crate::policy::Policy;
 use crate::signing::{Signing, hex};
-use crate::state::{AuditRow, ChainEnd, Mark, MarkKind, State, StateError};
+use crate::state::{AuditRow, ChainEnd, ChainFor, Mark, MarkKind, State, StateError};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -43,6 +44,14 @@ pub(crate) fn recorded(
 
 /// The name of the signing key in the state.
 pub const KEY: &str = "audit";
+
+/// The key that signs checkpoints: the policy's, or the one that is kept in the state.
+pub async fn signing_key(policy: &Policy, state: &dyn State) -> Result<Signing, StateError> {
+    match &policy.keeping.audit_key {
+        Some(key) => Ok(key.clone()),
+        None => Signing::kept(state, KEY).await,
+    }
+}
 
 /// How the log is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,13 +109,30 @@ impl AuditLog {
         terms: AuditTerms,
         lines: Option<Arc<dyn DecisionLog>>,
     ) -> Result<Self, StateError> {
-        let end = state.take_chain().await?;
+        Self::start_for(ChainFor::Signer, state, key, terms, lines).await
+    }
+
+    /// The same for a command beside a signer that may be running; it writes little, and forgets nothing.
+    pub(crate) async fn for_command(policy: &Policy, state: Arc<dyn State>) -> Result<Self, StateError> {
+        let key = signing_key(policy, &*state).await?;
+        let terms = AuditTerms { keep: None, ..policy.keeping.audit.clone() };
+        Self::start_for(ChainFor::Command, state, key, terms, None).await
+    }
+
+    async fn start_for(
+        whose: ChainFor,
+        state: Arc<dyn State>,
+        key: Signing,
+        terms: AuditTerms,
+        lines: Option<Arc<dyn DecisionLog>>,
+    ) -> Result<Self, StateError> {
+        let end = state.take_chain(whose).await?;
         let (waiting, records) = mpsc::channel(QUEUE);
         let (told, news) = watch::channel(());
         if let Some(keep) = terms.keep {
             tokio::spawn(forget(Arc::downgrade(&state), key.clone(), keep));
         }
-        let writer = Writer { state, key, terms, lines, told, signed: end.seq, sign_by: None, end: Some(end) };
+        let writer = Writer { whose, state, key, terms, lines, told, signed: end.seq, sign_by: None, end: Some(end) };
         tokio::spawn(writer.run(records));
         Ok(Self { waiting, news })
     }
@@ -151,6 +177,7 @@ impl Waiting {
 }
 
 struct Writer {
+    whose: ChainFor,
     state: Arc<dyn State>,
     key: Signing,
     terms: AuditTerms,
@@ -248,7 +275,7 @@ impl Writer {
         records: &mut mpsc::Receiver<Waiting>,
     ) -> Result<(), StateError> {
         if batch.end.is_none() {
-            batch.end = Some(self.state.take_chain().await?);
+            batch.end = Some(self.state.take_chain(self.whose).await?);
         }
         batch.chain();
         next.end.clone_from(&batch.end);

@@ -36,6 +36,16 @@ impl Grant {
         Ok(Self { area, level })
     }
 
+    /// Where.
+    pub fn area(&self) -> Area {
+        self.area
+    }
+
+    /// How much.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
     /// Enough to see that a key works, and that it opens nothing.
     pub(super) fn least() -> Self {
         Self { area: Area::Project, level: Level::Read }

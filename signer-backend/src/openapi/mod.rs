@@ -16,7 +16,7 @@ use http::header;
 use serde_json::{Map, Value, json};
 use updock_types::rest::MEDIA_TYPE;
 use updock_types::signer::{ProblemKind, paths};
-use updock_types::{Operation, OperationId, Repeat};
+use updock_types::{Method, Operation, OperationId, Repeat};
 
 const SCHEMAS: &str = include_str!("schemas.json");
 const PATH: &str = "/openapi.json";
@@ -111,6 +111,10 @@ fn own_shape(own: &Own) -> (Option<&'static str>, Option<&'static str>) {
         paths::UPLOADS_CONFIRM => (Some("ConfirmRequest"), Some("Confirmed")),
         paths::RECEIPTS_VERIFY => (Some("VerifyReceiptRequest"), Some("Receipt")),
         paths::EVENT_TOKENS => (Some("EventTokenRequest"), Some("EventToken")),
+        paths::KEYS if own.method == Method::Get => (None, Some("KeyList")),
+        paths::KEYS => (Some("IssueKeyRequest"), Some("NewKey")),
+        paths::KEYS_DERIVE => (Some("DeriveKeyRequest"), Some("NewKey")),
+        paths::KEY_REVOKE => (None, Some("KeyInfo")),
         _ => (None, None),
     }
 }
@@ -151,6 +155,7 @@ fn in_path(path: &str) -> Vec<Value> {
     let schema = |name: &str| match name {
         "uuid" => reference("Uuid"),
         "key" => json!({ "type": "string", "pattern": "^[-_.:A-Za-z0-9]{1,64}$" }),
+        "key_id" => reference("KeyId"),
         "token" | "id" => json!({ "type": "integer", "minimum": 0 }),
         _ => json!({ "type": "string" }),
     };
@@ -215,10 +220,18 @@ fn rest(row: &'static Operation) -> Value {
     told
 }
 
-fn own(own: &Own) -> Value {
+fn ours(own: &Own) -> Value {
     let (body, answer) = own_shape(own);
     let answer = content("application/json", &answer.map_or_else(|| json!({}), reference));
-    described(own.id, own.words, own.area.as_str(), own.level.as_str(), (body, Some(answer)))
+    let mut told = described(own.id, own.words, own.area.as_str(), own.level.as_str(), (body, Some(answer)));
+    let mut parameters = in_path(own.path);
+    if own.id == crate::own::KEYS_LIST.id {
+        parameters.push(json!({ "name": "agent", "in": "query", "schema": { "type": "string" } }));
+    }
+    if !parameters.is_empty() {
+        told["parameters"] = parameters.into();
+    }
+    told
 }
 
 fn job() -> Value {
@@ -254,7 +267,7 @@ pub(crate) fn document(address: &str) -> Value {
         add(format!("{}{}", paths::UPLOADCARE, row.path), row.method.as_str(), rest(row));
     }
     for row in OWN {
-        add(row.path.to_owned(), row.method.as_str(), own(row));
+        add(row.path.to_owned(), row.method.as_str(), ours(row));
     }
     add(paths::JOBS.to_owned(), "post", job());
     // Ours and known good: a test reads it.

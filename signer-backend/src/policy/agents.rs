@@ -5,10 +5,9 @@
 use super::text::{HookPrefix, quota};
 use super::{Agent, Checker, CredentialTerms, PolicyError, Quota, RateOf, StoredKey, error, file};
 use crate::credentials::covers;
-use crate::decision::{Grants, Narrowing, Need, Readers, Rule, Scope, decide};
+use crate::decision::{Grants, Narrowing, Readers, Rule, Scope, decide, needs};
 use crate::key::{KeyDigest, PREFIX};
 use crate::own::OWN;
-use crate::random::is_base62;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -16,7 +15,8 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::value::Datetime;
 use updock_sign::ScopeItem;
-use updock_types::{Area, Level, OPERATIONS, Operation, OperationId};
+use updock_types::signer::KeyId;
+use updock_types::{Area, Level, OPERATIONS};
 
 impl Checker<'_> {
     pub(super) fn agents(&self, file: &file::File, terms: &CredentialTerms) -> Result<Vec<Arc<Agent>>, PolicyError> {
@@ -82,10 +82,18 @@ impl Checker<'_> {
             Some(keys) if !keys.get_ref().is_empty() => return Ok(keys.get_ref()),
             None if agent.tokens.is_some() => return Ok(&[]),
             Some(keys) => keys.span(),
-            None => agent.name.span(),
+            None => {
+                let sentence = format!(
+                    "the agent {id} has no key in this file, and comes with issued ones only: \
+                     updock-signer keys issue --agent {id}"
+                );
+                self.warn(&agent.name.span(), sentence);
+                return Ok(&[]);
+            }
         };
         let sentence = format!(
-            "the agent {id} has no key and could never call; make one with: updock-signer keys new --agent {id}"
+            "the agent {id} has an empty list of keys; make one with updock-signer keys new --agent {id}, \
+             or leave `keys` out if its keys are issued"
         );
         Err(self.at(&span, sentence))
     }
@@ -290,23 +298,15 @@ impl Checker<'_> {
         let digest = KeyDigest::parse(sha256).filter(|_| sha256 != OF_NOTHING).ok_or_else(|| {
             self.at(&key.span(), "sha256 has 64 small hexadecimal digits, as `updock-signer keys new` prints them")
         })?;
-        if id.as_ref().is_some_and(|id| id.len() != 10 || !is_base62(id)) {
-            return Err(
-                self.at(&key.span(), "a key's id has 10 letters and digits, as `updock-signer keys new` prints it")
-            );
-        }
+        let id = id.as_deref().map(KeyId::parse).transpose().map_err(|_| {
+            self.at(&key.span(), "a key's id has 10 letters and digits, as `updock-signer keys new` prints it")
+        })?;
         let expires = expires.as_ref().map(|at| self.moment(at)).transpose()?;
-        Ok(StoredKey { digest, id: id.clone(), expires })
+        Ok(StoredKey { digest, id, expires })
     }
 }
 
 /// Does any level of these grants reach into the scope?
 fn reaches(grants: &Grants, scope: Scope) -> bool {
-    let row = |row: &Operation| match row.id {
-        // Switching one on or off needs less than the row says.
-        OperationId::WebhookUpdate => Need::of(row).at(Level::Write),
-        _ => Need::of(row),
-    };
-    let mut needs = OPERATIONS.iter().map(row).chain(OWN.iter().map(Need::own));
-    needs.any(|need| scope.covers(&need) && decide(grants, need).is_allowed())
+    needs().any(|need| scope.covers(&need) && decide(grants, need).is_allowed())
 }

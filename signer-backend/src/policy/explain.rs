@@ -64,13 +64,18 @@ impl Policy {
             let hint = super::error::hint(&question.caller, known);
             format!("this policy lets in no such caller{hint}")
         })?;
+        Self::explain_to(&caller, question)
+    }
+
+    /// Answers a question about `caller` as it is, with what its key has.
+    pub(crate) fn explain_to(caller: &Caller, question: &Question) -> Result<Explanation, String> {
         let need = need_of(question)?;
         let (operation, area, needs) = (need.operation, need.area, need.level);
         let words = words_of(operation);
         let decision = decide(caller.grants(), need);
         let mut limits = Vec::new();
         let mut over = false;
-        if let Caller::Agent { agent, .. } = &caller {
+        if let Caller::Agent { agent, .. } = caller {
             let rates = agent.rates.iter().filter(|rate| rate.of.covers(&decision.need));
             limits.extend(rates.map(|rate| format!("rates: {}", rate.of.as_str())));
             let quotas = agent.quotas.iter().filter(|quota| quota.of.covers(&decision.need));
@@ -80,7 +85,7 @@ impl Policy {
         let sentence = if over {
             format!("{} asked to {words}. Refused: its time is over.", caller.describe())
         } else {
-            sentence::decided(&caller, words, &decision)
+            sentence::decided(caller, words, &decision)
         };
         let verdict = if over { Verdict::Deny } else { decision.verdict };
         let missing = (!decision.is_allowed()).then(|| decision.missing());
@@ -102,6 +107,11 @@ impl Policy {
     /// What would this policy say to `need` of the caller with this id? `None`: it does not let it in.
     pub(crate) fn decision(&self, caller: &str, need: Need) -> Option<Decision> {
         self.caller(caller).map(|caller| decide(caller.grants(), need))
+    }
+
+    /// What would this policy say to `need` of `caller` as it is, with what its key has?
+    pub(crate) fn decision_for(&self, caller: &Caller, need: Need) -> Option<Decision> {
+        self.caller(caller.id()).map(|other| decide(&caller.narrowing(other.grants().clone()), need))
     }
 
     /// The caller with this id, as if it had called with a key of its own.

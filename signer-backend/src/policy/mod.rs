@@ -23,6 +23,7 @@ pub use explain::{Explanation, Question};
 pub use file::Violations;
 pub use keeping::{Keeping, Place, ReceiptTerms};
 pub use simulate::{Change, Simulation};
+pub(crate) use text::seconds;
 pub use text::{HookPrefix, Origin, Rate};
 
 use crate::decision::{Grants, Rule, Scope};
@@ -33,6 +34,7 @@ use crate::tokens::TokenTerms;
 use crate::webhooks::HookTerms;
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 use std::net::SocketAddr;
@@ -43,6 +45,7 @@ use toml::Spanned;
 use updock_client::Base;
 use updock_sign::{ScopeItem, SecretKey};
 use updock_types::policy::UploadPolicy;
+use updock_types::signer::KeyId;
 use updock_types::upload::limits::CREDENTIAL_MAX_SECONDS;
 use updock_types::{Area, Level, PublicKey};
 
@@ -201,7 +204,7 @@ pub struct StoredKey {
     /// Its digest.
     pub digest: KeyDigest,
     /// Its public part, if the file says it.
-    pub id: Option<String>,
+    pub id: Option<KeyId>,
     /// Unix milliseconds; not good from then on.
     pub expires: Option<i64>,
 }
@@ -232,6 +235,27 @@ impl Policy {
     fn read(text: &str, sources: &Sources<'_>, listen: Option<SocketAddr>) -> Result<Self, PolicyError> {
         let file: file::File = toml::from_str(text).map_err(|error| PolicyError::reading(text, &error))?;
         Checker { text, sources, listen, warnings: RefCell::default(), files: RefCell::default() }.policy(&file)
+    }
+
+    /// The agent with this id.
+    pub fn agent(&self, id: &str) -> Option<&Arc<Agent>> {
+        self.agents.iter().find(|agent| agent.id == id)
+    }
+
+    /// The key of this file with this digest. Every one is compared, found or not, so that time tells nothing about
+    /// which there are.
+    pub(crate) fn owner(&self, digest: &KeyDigest) -> Option<(&Arc<Agent>, &StoredKey)> {
+        let keys = self.agents.iter().flat_map(|agent| agent.keys.iter().map(move |stored| (agent, stored)));
+        keys.fold(
+            None,
+            |found, (agent, stored)| if stored.digest.matches(digest) { Some((agent, stored)) } else { found },
+        )
+    }
+
+    /// The key of this file that names this id.
+    pub(crate) fn stored(&self, id: &KeyId) -> Option<(&Arc<Agent>, &StoredKey)> {
+        let mut keys = self.agents.iter().flat_map(|agent| agent.keys.iter().map(move |stored| (agent, stored)));
+        keys.find(|(_, stored)| stored.id.as_ref() == Some(id))
     }
 
     /// Was it made from this text?
@@ -278,6 +302,15 @@ impl Default for CredentialTerms {
             signature: false,
             store: true,
         }
+    }
+}
+
+impl CredentialTerms {
+    /// The same, for whoever's own time ends at `end` (Unix milliseconds): what it hands out ends with it.
+    pub(crate) fn until(&self, end: Option<i64>, now: i64) -> Cow<'_, Self> {
+        let left = end.map_or(i64::MAX, |end| (end - now) / 1000);
+        let left = u32::try_from(left.max(1)).unwrap_or(u32::MAX);
+        if left >= self.ttl_max { Cow::Borrowed(self) } else { Cow::Owned(Self { ttl_max: left, ..self.clone() }) }
     }
 }
 
@@ -490,7 +523,7 @@ impl Checker<'_> {
     ) -> Result<CredentialTerms, PolicyError> {
         let mut terms = CredentialTerms::default();
         if let Some(ttl) = ttl_max {
-            terms.ttl_max = self.parsed(ttl, text::seconds)?;
+            terms.ttl_max = self.parsed(ttl, seconds)?;
             if terms.ttl_max == 0 || u64::from(terms.ttl_max) > CREDENTIAL_MAX_SECONDS {
                 return Err(self.at(&ttl.span(), "an upload credential lives from 1 second to 24 hours"));
             }

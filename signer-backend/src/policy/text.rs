@@ -38,6 +38,26 @@ impl Default for Rate {
     }
 }
 
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.period.as_secs() {
+            1 => write!(f, "{}/s", self.calls)?,
+            60 => write!(f, "{}/m", self.calls)?,
+            3_600 => write!(f, "{}/h", self.calls)?,
+            other => write!(f, "{} in {other} seconds", self.calls)?,
+        }
+        if self.burst == self.calls { Ok(()) } else { write!(f, " burst {}", self.burst) }
+    }
+}
+
+impl Rate {
+    /// Does whoever keeps this rate keep `other` too?
+    pub fn is_within(&self, other: &Self) -> bool {
+        let own = u128::from(self.calls.get()) * other.period.as_nanos();
+        own <= u128::from(other.calls.get()) * self.period.as_nanos() && self.burst <= other.burst
+    }
+}
+
 /// So much in a time: the one way to write rates and quotas, `10/s burst 40` and `200/day`.
 struct Per<'a> {
     number: u32,
@@ -198,6 +218,18 @@ mod tests {
         assert_eq!((rate.calls.get(), rate.period.as_secs(), rate.burst.get()), (10, 1, 40));
         assert_eq!(rate, Rate::default());
         assert_eq!("5/m".parse::<Rate>().unwrap().burst.get(), 5);
+        for text in ["10/s burst 40", "5/m", "1/h burst 2"] {
+            assert_eq!(text.parse::<Rate>().unwrap().to_string(), text);
+        }
+        for (one, other, within) in [
+            ("1/s", "1/s", true),
+            ("60/m burst 1", "1/s", true),
+            ("61/m burst 1", "1/s", false),
+            ("1/s burst 2", "1/s", false),
+            ("1/h burst 5", "10/s burst 5", true),
+        ] {
+            assert_eq!(one.parse::<Rate>().unwrap().is_within(&other.parse().unwrap()), within, "{one} in {other}");
+        }
         for text in ["", "10", "0/s", "10/d", "10/s burst 0", "10/s burst", "x/s"] {
             assert!(text.parse::<Rate>().is_err(), "{text}");
         }

@@ -1,8 +1,8 @@
 //! State in this process's memory: for tests, and for applications that embed the signer and need nothing kept.
 
 use super::{
-    Answer, AuditQuery, AuditRow, ChainEnd, Claim, Delivery, Errand, ErrandOutcome, EventRow, KeptAnswer, KeyRow, Mark,
-    MarkKind, Received, Spent, State, StateError, Taken,
+    Answer, AuditQuery, AuditRow, ChainEnd, ChainFor, Claim, Delivery, Errand, ErrandOutcome, EventRow, KEYS_KEPT,
+    KeptAnswer, KeyRow, Mark, MarkKind, Received, Spent, State, StateError, Taken,
 };
 use crate::policy::Rate;
 use std::collections::{BTreeMap, HashMap};
@@ -121,7 +121,7 @@ impl State for MemoryState {
         done(())
     }
 
-    fn take_chain(&self) -> Answer<'_, ChainEnd> {
+    fn take_chain(&self, _: ChainFor) -> Answer<'_, ChainEnd> {
         let tables = self.tables();
         let last = tables.rows.last().map(|row| (row.seq, row.hash.clone()));
         let last = last.or_else(|| tables.marks.last().map(|mark| (mark.seq, mark.hash.clone())));
@@ -362,6 +362,8 @@ impl State for MemoryState {
         tables.quotas.retain(|(_, of), _| *of >= window);
         tables.claims.retain(|_, claimed| claimed.keep > at);
         tables.seen.retain(|_, keep| *keep > at);
+        let over = |end: Option<i64>| end.is_some_and(|end| end <= at - KEYS_KEPT);
+        tables.keys.retain(|key| !over(key.expires_at) && (key.parent.is_none() || !over(key.revoked_at)));
         done(())
     }
 }

@@ -42,7 +42,7 @@ pub trait State: Send + Sync + 'static {
 
     /// Takes a chain that nobody else writes, and says where it ends. Asked again after an error of [`State::append`],
     /// it tells what was written and what was not.
-    fn take_chain(&self) -> Answer<'_, ChainEnd>;
+    fn take_chain(&self, whose: ChainFor) -> Answer<'_, ChainEnd>;
     /// Appends rows that follow each other; all of them or none.
     fn append(&self, rows: Arc<[AuditRow]>) -> Answer<'_, ()>;
     /// Rows that fit, newest first.
@@ -109,9 +109,13 @@ pub trait State: Send + Sync + 'static {
     /// Sets a value.
     fn set_value(&self, name: String, value: Option<Vec<u8>>) -> Answer<'_, ()>;
 
-    /// Forgets what has had its time: windows before `window`, answers and deliveries kept until `at`.
+    /// Forgets what has had its time: windows before `window`, answers and deliveries kept until `at`, keys that have
+    /// been over for [`KEYS_KEPT`]. A key of the policy file that was revoked is never forgotten.
     fn sweep(&self, at: i64, window: i64) -> Answer<'_, ()>;
 }
+
+/// How long a key is remembered after its end, and a derived one after it was revoked, in milliseconds: a week.
+pub const KEYS_KEPT: i64 = 7 * 86_400_000;
 
 /// Where each chain was read to: what a live tail goes on from.
 pub type TailPosition = BTreeMap<String, i64>;

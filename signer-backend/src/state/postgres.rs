@@ -7,8 +7,8 @@
 use super::memory::{cell, wait};
 use super::sqlite::before_changes;
 use super::{
-    Answer, AuditQuery, AuditRow, ChainEnd, Claim, Delivery, Errand, ErrandOutcome, EventRow, KeptAnswer, KeyRow, Mark,
-    MarkKind, Received, Spent, State, StateError, Taken,
+    Answer, AuditQuery, AuditRow, ChainEnd, ChainFor, Claim, Delivery, Errand, ErrandOutcome, EventRow, KEYS_KEPT,
+    KeptAnswer, KeyRow, Mark, MarkKind, Received, Spent, State, StateError, Taken,
 };
 use crate::policy::Rate;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
@@ -130,7 +130,7 @@ impl State for PostgresState {
         })
     }
 
-    fn take_chain(&self) -> Answer<'_, ChainEnd> {
+    fn take_chain(&self, _: ChainFor) -> Answer<'_, ChainEnd> {
         Box::pin(async move {
             let mut chain = self.chain.lock().await;
             // Whether a connection still lives, and with it its lock, is known when it answers.
@@ -638,6 +638,10 @@ impl State for PostgresState {
             sqlx::query("DELETE FROM quotas WHERE period < $1").bind(window).execute(&self.pool).await?;
             sqlx::query("DELETE FROM claims WHERE keep <= $1").bind(at).execute(&self.pool).await?;
             sqlx::query("DELETE FROM deliveries WHERE keep <= $1").bind(at).execute(&self.pool).await?;
+            sqlx::query("DELETE FROM agent_keys WHERE expires_at <= $1 OR (parent IS NOT NULL AND revoked_at <= $1)")
+                .bind(at - KEYS_KEPT)
+                .execute(&self.pool)
+                .await?;
             sqlx::query("DELETE FROM rates WHERE tat <= $1").bind(at.saturating_mul(1000)).execute(&self.pool).await?;
             Ok(())
         })

@@ -7,8 +7,8 @@
 use super::file_system::network_file_system;
 use super::memory::Rates;
 use super::{
-    Answer, AuditQuery, AuditRow, ChainEnd, Claim, Delivery, Errand, ErrandOutcome, EventRow, KeptAnswer, KeyRow, Mark,
-    MarkKind, Received, Spent, State, StateError, Taken,
+    Answer, AuditQuery, AuditRow, ChainEnd, ChainFor, Claim, Delivery, Errand, ErrandOutcome, EventRow, KEYS_KEPT,
+    KeptAnswer, KeyRow, Mark, MarkKind, Received, Spent, State, StateError, Taken,
 };
 use crate::policy::Rate;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
@@ -56,6 +56,8 @@ const ROWS: usize = 64;
 const STATEMENTS: usize = 128;
 /// In bytes. A commit of the audit log appends to a few pages, each of which costs two writes into SQLite's journal.
 const PAGE: u32 = 16 * 1024;
+/// How often a command looks whether another one is done.
+const PATIENCE: u32 = 200;
 
 impl SqliteState {
     /// Opens or makes the file. A file of an older program is copied before it is brought up to date.
@@ -122,6 +124,31 @@ impl SqliteState {
             // The sender is dropped when the transaction fails; the log says why.
             wait.await.map_err(|_| StateError::Closed)
         })
+    }
+}
+
+impl SqliteState {
+    /// Takes the lock of a chain, which lasts as long as this does; `false` if somebody else has it.
+    fn locked(&self, whose: ChainFor) -> Result<bool, StateError> {
+        let mut held = self.chain.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.is_some() {
+            return Ok(true);
+        }
+        let end = match whose {
+            ChainFor::Signer => "lock",
+            ChainFor::Command => "command.lock",
+        };
+        let name = format!("{}.{end}", self.path.display());
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&name);
+        let file = file.map_err(|error| StateError::File {
+            path: self.path.display().to_string(),
+            why: format!("{name} cannot be opened: {error}"),
+        })?;
+        if file.try_lock().is_err() {
+            return Ok(false);
+        }
+        *held = Some(file);
+        Ok(true)
     }
 }
 
@@ -273,34 +300,34 @@ impl State for SqliteState {
         self.write(|_| Box::pin(async { Ok(()) }))
     }
 
-    fn take_chain(&self) -> Answer<'_, ChainEnd> {
+    fn take_chain(&self, whose: ChainFor) -> Answer<'_, ChainEnd> {
         Box::pin(async move {
-            {
-                let fault = |why: String| StateError::File { path: self.path.display().to_string(), why };
-                let mut held = self.chain.lock().unwrap_or_else(PoisonError::into_inner);
-                if held.is_none() {
-                    let name = format!("{}.lock", self.path.display());
-                    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&name);
-                    let file = file.map_err(|error| fault(format!("{name} cannot be opened: {error}")))?;
-                    file.try_lock().map_err(|_| {
-                        fault(
-                            "another signer uses this file; give each its own, or let them share PostgreSQL".to_owned(),
-                        )
-                    })?;
-                    *held = Some(file);
+            let node = match whose {
+                ChainFor::Signer => "a",
+                ChainFor::Command => "c",
+            };
+            let mut tries = 0;
+            while !self.locked(whose)? {
+                // A command is done in a moment.
+                if whose == ChainFor::Signer || tries == PATIENCE {
+                    let why = "another signer uses this file; give each its own, or let them share PostgreSQL";
+                    return Err(StateError::File { path: self.path.display().to_string(), why: why.to_owned() });
                 }
+                tries += 1;
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
-            self.write(|connection| {
+            self.write(move |connection| {
                 Box::pin(async move {
                     let end: Option<(i64, String)> = sqlx::query_as(
-                        "SELECT seq, hash FROM (SELECT seq, hash FROM audit WHERE node = 'a'
-                             UNION ALL SELECT seq, hash FROM audit_marks WHERE node = 'a')
+                        "SELECT seq, hash FROM (SELECT seq, hash FROM audit WHERE node = ?1
+                             UNION ALL SELECT seq, hash FROM audit_marks WHERE node = ?1)
                          ORDER BY seq DESC LIMIT 1",
                     )
+                    .bind(node)
                     .fetch_optional(connection)
                     .await?;
                     let (seq, hash) = end.unwrap_or_default();
-                    Ok(ChainEnd { node: "a".to_owned(), seq, hash })
+                    Ok(ChainEnd { node: node.to_owned(), seq, hash })
                 })
             })
             .await
@@ -695,7 +722,13 @@ impl State for SqliteState {
             Box::pin(async move {
                 sqlx::query("DELETE FROM quotas WHERE period < ?").bind(window).execute(&mut *connection).await?;
                 sqlx::query("DELETE FROM claims WHERE keep <= ?").bind(at).execute(&mut *connection).await?;
-                sqlx::query("DELETE FROM deliveries WHERE keep <= ?").bind(at).execute(connection).await?;
+                sqlx::query("DELETE FROM deliveries WHERE keep <= ?").bind(at).execute(&mut *connection).await?;
+                sqlx::query(
+                    "DELETE FROM agent_keys WHERE expires_at <= ?1 OR (parent IS NOT NULL AND revoked_at <= ?1)",
+                )
+                .bind(at - KEYS_KEPT)
+                .execute(connection)
+                .await?;
                 Ok(())
             })
         })

@@ -51,6 +51,15 @@ pub struct AuditRow {
     pub hash: String,
 }
 
+/// Who writes a chain of the audit log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChainFor {
+    /// A signer, as long as it runs.
+    Signer,
+    /// A command, for a moment, beside a signer that may be running.
+    Command,
+}
+
 /// Where a chain ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChainEnd {

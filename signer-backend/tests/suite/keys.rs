@@ -1,7 +1,7 @@
 //! Keys that are ended: by a report of a leak, and by hand. Threats 1 and 2.
 
 use crate::http_client::send;
-use crate::keeping::House;
+use crate::keeping::{House, run};
 use crate::process::PROGRAM;
 use serde_json::{Value, json};
 use std::process::Command;
@@ -62,7 +62,11 @@ async fn a_reported_or_revoked_key_is_as_unknown_as_one_that_never_was() {
     assert!(!keys(&[&["revoke"], &config[..], &["nosuchkey0"]].concat()).0);
     let (_, listed) = keys(&[&["list"], &config[..], &["--json"]].concat());
     let listed: Vec<Value> = listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert!(listed.len() == 2 && listed.iter().all(|key| key["revoked"] == true), "{listed:?}");
+    let revoked = |key: &Value| key["status"] == "revoked" && key["origin"] == "policy" && key["agent"] == "media";
+    assert!(listed.len() == 2 && listed.iter().all(revoked), "{listed:?}");
+    let (_, told) = run(&house.policy, &["audit", "search", "--operation", "keys.revoke"]);
+    let line = format!("A command on the signer's machine asked to revoke key {} of Media. Allowed", second.id());
+    assert_eq!(told.matches(&line).count(), 1, "once, and not again where nothing was left to do: {told}");
 
     // And after a restart.
     house.end().await;
@@ -76,4 +80,95 @@ async fn a_reported_or_revoked_key_is_as_unknown_as_one_that_never_was() {
         last = send(&base, "POST", "/v1/keys/report-leak", &headers, "{\"key\":\"x\"}").await.status.as_u16();
     }
     assert_eq!(last, 429);
+}
+
+#[tokio::test]
+async fn keys_are_issued_derived_and_ended_by_command_beside_a_running_signer() {
+    let section = "[agents.media]\nname = \"Media\"\nfiles = \"write\"\nuploads = \"read\"\n\
+        [agents.late]\nname = \"Late\"\nfiles = \"read\"\nexpires = 2020-01-01T00:00:00Z";
+    let mut house = House::start(section).await;
+    let policy = house.policy.clone();
+    let keys = |arguments: &[&str]| {
+        let (first, rest) = arguments.split_first().unwrap();
+        keys(&[&[*first, "--config", &policy], rest].concat())
+    };
+    let made = |arguments: &[&str]| -> Value {
+        let (good, told) = keys(&[arguments, &["--json"]].concat());
+        assert!(good, "{arguments:?}: {told}");
+        serde_json::from_str(&told).unwrap()
+    };
+    let issued = made(&["issue", "--agent", "media", "--label", "by hand"]);
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let (whole, id) = (text(&issued["key"]), text(&issued["id"]));
+    let life = issued["expires_at"].as_i64().unwrap() - issued["created_at"].as_i64().unwrap();
+    assert_eq!(life, 90 * 86_400, "90 days if nobody says otherwise");
+    assert!(made(&["issue", "--agent", "media", "--expires", "never"])["expires_at"].is_null());
+    let short = made(&["issue", "--agent", "media", "--expires", "1h"]);
+    assert_eq!(short["expires_at"].as_i64().unwrap() - short["created_at"].as_i64().unwrap(), 3600);
+    let child =
+        made(&["derive", &id, "--grant", "files=read", "--only", "files.list", "--rate", "50/s", "--expires", "12h"]);
+    let below = made(&["derive", &text(&child["id"]), "--all-grants"]);
+    assert_eq!((&child["parent"], &child["grants"]["files"]), (&issued["id"], &Value::from("read")));
+
+    let ask = async |key: &Value, target: &str| house.get(target, key.as_str().unwrap(), "*/*").await.status.as_u16();
+    assert_eq!(ask(&issued["key"], "/v1/upload-policy").await, 200, "it is good at once");
+    for key in [&child["key"], &below["key"]] {
+        assert_eq!(ask(key, "/v1/uploadcare/files/").await, 200);
+        assert_eq!(ask(key, "/v1/upload-policy").await, 403);
+    }
+    let (child_id, nobody) = (text(&child["id"]), "0000000000");
+    for (arguments, why) in [
+        (vec!["issue", "--agent", "nobody"], "the policy has no agent nobody"),
+        (vec!["issue", "--agent", "late"], "The time of Late is over"),
+        (vec!["issue", "--agent", "media", "--expires", "soon"], "expected a number and a unit"),
+        (vec!["derive", &child_id, "--grant", "files=write"], "This key has read access to files and can give no more"),
+        (vec!["derive", &child_id, "--all-grants", "--expires", "1d"], "ends no later"),
+        (vec!["derive", nobody, "--all-grants"], "there is no key 0000000000"),
+        (vec!["derive", "nobody", "--all-grants"], "a key's id has 10 letters and digits"),
+        (vec!["derive", &child_id], "--grant <AREA=LEVEL>"),
+        (vec!["revoke", nobody], "there is no key 0000000000"),
+        (vec!["list", "--agent", "nobody"], "the policy has no agent nobody"),
+    ] {
+        let (good, told) = keys(&arguments);
+        assert!(!good && told.contains(why), "{arguments:?}: {told}");
+    }
+    let ended = made(&["revoke", &id]);
+    assert_eq!(ended["status"], "revoked");
+    for key in [&issued["key"], &child["key"], &below["key"]] {
+        let revoked = std::time::Instant::now();
+        loop {
+            let asked = std::time::Instant::now();
+            if ask(key, "/v1/uploadcare/files/").await == 401 {
+                break;
+            }
+            assert!(asked < revoked + std::time::Duration::from_secs(1), "a running signer notices within a second");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+    let (good, told) = keys(&["derive", &child_id, "--all-grants"]);
+    assert!(!good && told.contains("is orphaned, and nothing can be derived from it"), "{told}");
+    let (_, listed) = keys(&["list", "--agent", "media"]);
+    assert!(listed.contains(&format!("{id}  media  revoked  issued, until ")), "{listed}");
+    assert!(listed.contains("called \"by hand\""), "{listed}");
+    assert!(
+        listed.contains(&format!("orphaned  derived from {id}, with files: read, only files.list, at 50/s, until ")),
+        "{listed}"
+    );
+
+    house.end().await;
+    let (_, told) = run(&policy, &["audit", "search", "--limit", "1000"]);
+    for line in [
+        format!("asked to issue key {id} of Media, called \"by hand\", good for 90 days. Allowed: commands may."),
+        format!(
+            "asked to derive key {child_id} from key {id}, with files: read, only files.list, at 50/s, good for 12 hours. Allowed: commands may."
+        ),
+        format!("asked to revoke key {id} of Media. Allowed: commands may."),
+    ] {
+        assert!(told.contains(&line), "{line}: {told}");
+    }
+    let (whole_log, verified) = run(&policy, &["audit", "verify"]);
+    assert!(whole_log && verified.contains("in 2 chains"), "{verified}");
+    let kept = std::fs::read(house.folder.path().join("updock-signer.db")).unwrap();
+    let secret = whole.rsplit('_').next().unwrap()[..20].to_owned();
+    assert!(!told.contains(&secret) && !String::from_utf8_lossy(&kept).contains(&secret));
 }

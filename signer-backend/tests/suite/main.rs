@@ -19,6 +19,8 @@ mod http_client;
 mod init;
 mod instances;
 mod keeping;
+mod key_ends;
+mod key_lines;
 mod keys;
 mod lists;
 mod matrix;

@@ -54,12 +54,17 @@ fn reference(grants: &[(&str, &str)], operation: &str, area: &str, body: &str) -
         "token",
         "read",
         "explain",
+        "derive",
     ]) || name.ends_with("status")
     {
         "read"
     } else if area == "webhooks" && name == "update" && body.contains("is_active") && !body.contains(',') {
         "write"
-    } else if area == "webhooks" || asks(&["remote_copy"]) || (name.contains("delete") && area != "metadata") {
+    } else if area == "webhooks"
+        || (area == "admin" && name == "revoke")
+        || asks(&["remote_copy"])
+        || (name.contains("delete") && area != "metadata")
+    {
         "full"
     } else {
         "write"

@@ -95,8 +95,7 @@ fn what_is_open_useless_or_mistyped_is_refused_in_one_sentence() {
             format!("{PROJECT}{VISITORS}[uploads.policy]\nmax_size = 5\n"),
             "line 8: `max_size` is not known here; did you mean `max_files`?",
         ),
-        (agent("files = \"read\""), "line 6: the agent media has no key"),
-        (agent("keys = []\nfiles = \"read\""), "line 7: the agent media has no key"),
+        (agent("keys = []\nfiles = \"read\""), "line 7: the agent media has an empty list of keys"),
         (agent("keys = [{ sha256 = \"abc\" }]\nfiles = \"read\""), "line 7: sha256 has 64 small hexadecimal digits"),
         (
             agent(

@@ -28,6 +28,7 @@ pub(crate) struct Stage {
     pub(crate) base: String,
     pub(crate) address: SocketAddr,
     pub(crate) log: Arc<MemoryLog>,
+    rest: String,
     _end: oneshot::Sender<()>,
 }
 
@@ -63,13 +64,7 @@ impl Setup {
     pub(crate) async fn start(self) -> Stage {
         let local = LocalUploadcare::with(self.local).await.unwrap();
         let rest = self.rest.unwrap_or_else(|| local.base_url());
-        let text = format!(
-            "version = 1\n[project]\npublic_key = \"demopublickey\"\nsecret = {{ env = \"SECRET\" }}\n\
-             [upstream]\nrest = \"{rest}\"\n{}",
-            self.policy
-        );
-        let env = |name: &str| (name == "SECRET").then(|| self.secret.to_owned());
-        let mut policy = Policy::parse(&text, &Sources { directory: Path::new("."), env: &env }).unwrap();
+        let mut policy = policy(&rest, self.secret, &self.policy);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         policy.listen = address;
@@ -85,11 +80,27 @@ impl Setup {
             let _ = ended.await;
         };
         tokio::spawn(serve(listener, signer.router(), self.limits, ended));
-        Stage { local, signer, base: format!("http://{address}"), address, log, _end: end }
+        Stage { local, signer, base: format!("http://{address}"), address, log, rest, _end: end }
     }
 }
 
+fn policy(rest: &str, secret: &str, rules: &str) -> Policy {
+    let text = format!(
+        "version = 1\n[project]\npublic_key = \"demopublickey\"\nsecret = {{ env = \"SECRET\" }}\n\
+         [upstream]\nrest = \"{rest}\"\n{rules}"
+    );
+    let env = |name: &str| (name == "SECRET").then(|| secret.to_owned());
+    Policy::parse(&text, &Sources { directory: Path::new("."), env: &env }).unwrap()
+}
+
 impl Stage {
+    /// Puts another policy in the place of the one that holds.
+    pub(crate) fn replace(&self, rules: &str) {
+        let mut policy = policy(&self.rest, SECRET, rules);
+        policy.listen = self.address;
+        self.signer.replace(policy).unwrap();
+    }
+
     pub(crate) async fn send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Reply {
         send(&self.base, method, target, headers, body.to_owned()).await
     }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use updock_signer::policy::Rate;
 use updock_signer::state::{
-    AuditQuery, AuditRow, Claim, Delivery, Errand, ErrandOutcome, EventRow, KeptAnswer, KeyRow, Mark, MarkKind,
-    MemoryState, PostgresState, Received, Spent, SqliteState, State, Taken,
+    AuditQuery, AuditRow, ChainFor, Claim, Delivery, Errand, ErrandOutcome, EventRow, KEYS_KEPT, KeptAnswer, KeyRow,
+    Mark, MarkKind, MemoryState, PostgresState, Received, Spent, SqliteState, State, Taken,
 };
 
 /// Runs `$test` over all kinds of state.
@@ -46,6 +46,7 @@ over_all_states! {
     errands_are_run_until_they_arrive_or_are_given_up,
     values_are_set_once_where_it_matters,
     what_has_had_its_time_is_forgotten,
+    keys_that_are_over_are_forgotten_a_week_later,
     many_at_once_spend_exactly_what_there_is,
 }
 
@@ -66,14 +67,14 @@ fn row(node: &str, seq: i64, caller: &str) -> AuditRow {
 }
 
 async fn a_chain_goes_on_where_it_ended(state: &dyn State) {
-    let end = state.take_chain().await.unwrap();
+    let end = state.take_chain(ChainFor::Signer).await.unwrap();
     assert_eq!((end.seq, end.hash.as_str()), (0, ""));
     let node = end.node;
     state.append(Arc::from([row(&node, 1, "one"), row(&node, 2, "two")])).await.unwrap();
     // More rows than fit into one statement.
     let many: Vec<_> = (3..=700).map(|seq| row(&node, seq, "many")).collect();
     state.append(Arc::from(many)).await.unwrap();
-    let end = state.take_chain().await.unwrap();
+    let end = state.take_chain(ChainFor::Signer).await.unwrap();
     assert_eq!((end.seq, end.hash.as_str(), &end.node), (700, "hash700", &node));
     let rows = state.chain(node.clone(), 1, 2).await.unwrap();
     assert_eq!(rows, [row(&node, 2, "two"), row(&node, 3, "many")]);
@@ -81,7 +82,7 @@ async fn a_chain_goes_on_where_it_ended(state: &dyn State) {
 }
 
 async fn records_are_found_by_what_they_say(state: &dyn State) {
-    let node = state.take_chain().await.unwrap().node;
+    let node = state.take_chain(ChainFor::Signer).await.unwrap().node;
     let rows: Vec<_> = (1..=9).map(|seq| row(&node, seq, if seq < 5 { "early" } else { "late" })).collect();
     state.append(Arc::from(rows)).await.unwrap();
     let query = |query: AuditQuery| async move {
@@ -103,7 +104,7 @@ async fn records_are_found_by_what_they_say(state: &dyn State) {
 }
 
 async fn a_tombstone_stands_for_what_was_deleted(state: &dyn State) {
-    let node = state.take_chain().await.unwrap().node;
+    let node = state.take_chain(ChainFor::Signer).await.unwrap().node;
     let rows: Vec<_> = (1..=5).map(|seq| row(&node, seq, "x")).collect();
     state.append(Arc::from(rows)).await.unwrap();
     let mark = |kind, seq| Mark {
@@ -123,12 +124,12 @@ async fn a_tombstone_stands_for_what_was_deleted(state: &dyn State) {
     let marks = state.marks(node.clone()).await.unwrap();
     assert_eq!(marks, [mark(MarkKind::Tombstone, 3), mark(MarkKind::Checkpoint, 5)]);
     state.mark(mark(MarkKind::Tombstone, 5)).await.unwrap();
-    let end = state.take_chain().await.unwrap();
+    let end = state.take_chain(ChainFor::Signer).await.unwrap();
     assert_eq!((end.seq, end.hash.as_str()), (5, "hash5"), "an empty chain still knows where it ended");
 }
 
-async fn keys_are_kept_and_revoked_once(state: &dyn State) {
-    let key = |id: &str, agent: &str, created_at| KeyRow {
+fn key_row(id: &str, agent: &str, created_at: i64) -> KeyRow {
+    KeyRow {
         id: id.to_owned(),
         agent: agent.to_owned(),
         sha256: "00".repeat(32),
@@ -139,7 +140,11 @@ async fn keys_are_kept_and_revoked_once(state: &dyn State) {
         expires_at: Some(99),
         revoked_at: None,
         used_at: None,
-    };
+    }
+}
+
+async fn keys_are_kept_and_revoked_once(state: &dyn State) {
+    let key = key_row;
     assert!(state.add_key(key("k2", "media", 2)).await.unwrap());
     assert!(state.add_key(key("k1", "media", 1)).await.unwrap());
     assert!(state.add_key(key("k3", "other", 3)).await.unwrap());
@@ -313,6 +318,30 @@ async fn what_has_had_its_time_is_forgotten(state: &dyn State) {
     assert_eq!(state.spend("a".to_owned(), 1, 1, 10).await.unwrap(), Spent::Yes { left: 9 });
 }
 
+async fn keys_that_are_over_are_forgotten_a_week_later(state: &dyn State) {
+    let parent = || Some("whole".to_owned());
+    for (id, parent, expires_at, revoked_at) in [
+        ("whole", None, None, None),
+        ("expired", None, Some(1_000), None),
+        ("derived", parent(), None, None),
+        ("ended", parent(), None, Some(1_000)),
+        ("later", parent(), Some(2_000), None),
+        // Of the policy file, perhaps: it would be good again.
+        ("revoked", None, None, Some(1_000)),
+    ] {
+        assert!(state.add_key(KeyRow { parent, expires_at, revoked_at, ..key_row(id, "media", 1) }).await.unwrap());
+    }
+    let left = async || {
+        let mut ids: Vec<_> = state.keys(None).await.unwrap().into_iter().map(|key| key.id).collect();
+        ids.sort();
+        ids
+    };
+    state.sweep(999 + KEYS_KEPT, 0).await.unwrap();
+    assert_eq!(left().await.len(), 6);
+    state.sweep(1_000 + KEYS_KEPT, 0).await.unwrap();
+    assert_eq!(left().await, ["derived", "later", "revoked", "whole"]);
+}
+
 async fn many_at_once_spend_exactly_what_there_is(state: &dyn State) {
     let rate: Rate = "1/h burst 5".parse().unwrap();
     let one = || async {
@@ -363,7 +392,7 @@ async fn a_state_of_an_older_program_is_copied_and_brought_up_to_date() {
     .await;
     let state = SqliteState::open(&path).await.unwrap();
     assert_eq!(state.chain("a".to_owned(), 0, 9).await.unwrap(), rows);
-    assert_eq!(state.take_chain().await.unwrap().seq, 2);
+    assert_eq!(state.take_chain(ChainFor::Signer).await.unwrap().seq, 2);
     assert_eq!(copies(directory.path()), ["state.db.before-2"]);
 }
 
@@ -393,9 +422,9 @@ async fn two_signers_never_write_one_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("state.db");
     let one = SqliteState::open(&path).await.unwrap();
-    one.take_chain().await.unwrap();
+    one.take_chain(ChainFor::Signer).await.unwrap();
     let other = SqliteState::open(&path).await.unwrap();
-    let error = other.take_chain().await.unwrap_err().to_string();
+    let error = other.take_chain(ChainFor::Signer).await.unwrap_err().to_string();
     assert!(error.contains("another signer uses this file"), "{error}");
     for entry in std::fs::read_dir(directory.path()).unwrap() {
         let entry = entry.unwrap();

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
+use updock_signer::decision::Verdict;
 
 /// What the key server answers, and how often it was asked.
 #[derive(Clone)]
@@ -109,7 +110,7 @@ async fn stage(provider: &Provider, more: &str) -> Stage {
     let (_, keyed) = agent("keyed", "files = \"full\"");
     let policy = format!(
         "[tokens]\nissuer = \"https://login.example.com/\"\naudience = \"signer\"\njwks = \"{}\"\n{more}\n\
-         [agents.app]\nname = \"The application\"\ntokens = true\nuploads = \"read\"\n\
+         [agents.app]\nname = \"The application\"\ntokens = true\nuploads = \"read\"\nadmin = \"write\"\n\
          [agents.late]\nname = \"Late\"\ntokens = true\nuploads = \"read\"\nexpires = 2020-01-01T00:00:00Z\n{keyed}",
         provider.address
     );
@@ -187,6 +188,25 @@ async fn a_good_token_is_an_agent_and_every_forged_one_is_nobody() {
         assert_eq!(ask(&stage, &token).await, 200);
     }
     assert!(provider.asked() <= 2, "unknown keys made it ask {} times", provider.asked());
+}
+
+#[tokio::test]
+async fn who_comes_with_a_token_issues_keys_as_granted_and_derives_none() {
+    let provider = Provider::start(json!({"keys": [public(1, "one")]})).await;
+    let stage = stage(&provider, LOCAL).await;
+    let token = signed(1, &header(), &claims());
+    let problem = stage.ask(&token, "POST", "/v1/keys/self/derive", r#"{"grants":"all"}"#).await.problem();
+    assert_eq!((problem.status, problem.missing.as_deref()), (403, None));
+    assert!(problem.detail.contains("You came with a token, and keys are derived from keys"), "{}", problem.detail);
+    let refused = stage.log.records().pop().unwrap();
+    assert_eq!((refused.verdict, refused.on_behalf_of.as_deref()), (Some(Verdict::Deny), Some("user-42")));
+    let issued = stage.ask(&token, "POST", "/v1/keys", "{}").await;
+    assert_eq!(issued.status, 201);
+    let other = stage.ask(&token, "POST", "/v1/keys", r#"{"agent":"keyed"}"#).await.problem();
+    assert_eq!(other.missing.as_deref(), Some("admin: full"));
+    let key = issued.json()["key"].as_str().unwrap().to_owned();
+    assert_eq!(stage.ask(&key, "GET", "/v1/upload-policy", "").await.status, 200);
+    assert_eq!(stage.ask(&key, "POST", "/v1/keys/self/derive", r#"{"grants":"all"}"#).await.status, 201);
 }
 
 #[tokio::test]

@@ -1,0 +1,287 @@
+//! What keys die of, over every state: their own end, that of a key before them, of their agent, or a report. Threats 1, 2
+//! and 22.
+
+use crate::key_lines::{FILES, KEYS, child, derive, kept, memory, stage, status, text};
+use crate::postgres::Database;
+use crate::stage::{PNG, agent};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use updock_signer::key::AgentKey;
+use updock_signer::state::{PostgresState, SqliteState, State, now};
+
+const DAY: i64 = 86_400;
+
+#[tokio::test]
+async fn a_key_that_hangs_on_nothing_good_is_as_unknown_as_one_that_never_was() {
+    let state = memory();
+    let digest = AgentKey::generate().digest();
+    let (policy_key, section) = agent("media", "files = \"read\"\nadmin = \"read\"");
+    let (late, over) = agent("late", "files = \"read\"\nexpires = 2020-01-01T00:00:00Z");
+    let stage = stage(&state, format!("{section}{over}")).await;
+    let good = kept(&state, "media", |_| ()).await;
+    let expired = kept(&state, "media", |row| row.expires_at = Some(now() - 1)).await;
+    let revoked = kept(&state, "media", |row| row.revoked_at = Some(now() - 1)).await;
+    let elsewhere = kept(&state, "late", |_| ()).await;
+    let below = async |parent: &AgentKey, narrowed: &str| {
+        let (parent, narrowed) = (parent.id().to_owned(), narrowed.to_owned());
+        kept(&state, "media", move |row| (row.parent, row.narrowed) = (Some(parent), Some(narrowed))).await
+    };
+    let child_of_expired = below(&expired, "{}").await;
+    let same_id = AgentKey::generate();
+    kept(&state, "media", |row| row.id = same_id.id().to_owned()).await;
+    for (name, key, expected) in [
+        ("a key of the policy", AgentKey::parse(&policy_key).unwrap(), 200),
+        ("an issued key", AgentKey::parse(good.expose()).unwrap(), 200),
+        ("a child of it", below(&good, "{}").await, 200),
+        ("a child of its child", below(&below(&good, "{}").await, "{}").await, 200),
+        ("one that never was", AgentKey::generate(), 401),
+        ("one with the id of another", same_id, 401),
+        ("an expired key", AgentKey::parse(expired.expose()).unwrap(), 401),
+        ("a child of it", AgentKey::parse(child_of_expired.expose()).unwrap(), 401),
+        ("a child of its child", below(&child_of_expired, "{}").await, 401),
+        ("a revoked key", AgentKey::parse(revoked.expose()).unwrap(), 401),
+        ("a child of a revoked key", below(&revoked, "{}").await, 401),
+        ("a child of a key that is gone", below(&AgentKey::generate(), "{}").await, 401),
+        (
+            "a child of a key that the policy has no more",
+            below(&good, &format!("{{\"root\":\"{digest}\"}}")).await,
+            401,
+        ),
+        ("a child of another agent's key", below(&elsewhere, "{}").await, 401),
+        ("a child that says of itself what nobody knows", below(&good, "{\"may\":\"everything\"}").await, 401),
+        ("a key of an agent that the policy has no more", kept(&state, "gone", |_| ()).await, 401),
+        ("a key of an agent whose time is over", elsewhere, 401),
+        ("a key of the policy of that agent", AgentKey::parse(&late).unwrap(), 401),
+    ] {
+        let mut answers = Vec::new();
+        for reply in [
+            stage.ask(key.expose(), "GET", FILES, "").await,
+            derive(&stage, key.expose(), &json!({"grants": "all"})).await,
+        ] {
+            if expected == 200 {
+                assert!(reply.status.is_success(), "{name}: {:?}", reply.body);
+            } else {
+                answers.push((reply.status.as_u16(), reply.problem().detail));
+            }
+        }
+        let unknown = "This agent key is not known here; ask whoever runs this signer for one.";
+        assert!(answers.iter().all(|answer| *answer == (401, unknown.to_owned())), "{name}: {answers:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_policy_that_gives_less_gives_derived_keys_less() {
+    let (first, media) = agent("media", "");
+    let (_, other) = agent("other", "project = \"read\"");
+    let rules = |grants: &str| format!("{media}{grants}\n{other}");
+    let state = memory();
+    let stage = stage(&state, rules("files = \"full\"\nadmin = \"read\"\nacknowledged = true")).await;
+    let file = stage.file("a.png", PNG).await;
+    let key = child(&stage, &first, &json!({"grants": {"files": "write", "admin": "read"}})).await;
+    let below = child(&stage, &key, &json!({"grants": "all"})).await;
+    let store = async |key: &str| {
+        let reply = stage.ask(key, "PUT", &format!("{FILES}{file}/storage/"), "").await;
+        if reply.status == 200 { (200, None) } else { (reply.status.as_u16(), reply.problem().missing) }
+    };
+    let wanting = |what: &str| (403, Some(what.to_owned()));
+    for (grants, stored, listed) in [
+        ("files = \"full\"\nacknowledged = true", (200, None), 200),
+        ("files = \"read\"", wanting("files: write"), 200),
+        ("files = \"write\"\nonly = [\"files.list\"]", wanting("only: files.store"), 200),
+        ("groups = \"read\"", wanting("files: write"), 403),
+        ("files = \"write\"", (200, None), 200),
+    ] {
+        stage.replace(&rules(grants));
+        for key in [&key, &below] {
+            assert_eq!(store(key).await, stored, "{grants}");
+            assert_eq!(status(&stage, key, FILES).await, listed, "{grants}");
+        }
+    }
+    // Another key of the agent stands in the file now, and then the agent does not.
+    let (_, rotated) = agent("media", "files = \"full\"\nacknowledged = true");
+    for rules in [format!("{rotated}{other}"), other.clone()] {
+        stage.replace(&rules);
+        for key in [&first, &key, &below] {
+            assert_eq!(status(&stage, key, FILES).await, 401);
+        }
+    }
+}
+
+#[tokio::test]
+async fn keys_are_issued_derived_listed_and_ended_over_every_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut states: Vec<Arc<dyn State>> =
+        vec![memory(), Arc::new(SqliteState::open(&folder.path().join("state.db")).await.unwrap())];
+    let database = Database::fresh().await;
+    if let Some(database) = &database {
+        states.push(Arc::new(PostgresState::open(database.url()).await.unwrap()));
+    }
+    for state in states {
+        hold_life_of_keys(state).await;
+    }
+}
+
+async fn hold_life_of_keys(state: Arc<dyn State>) {
+    let name = state.name();
+    let (lead, first) = agent("lead", "admin = \"full\"\nacknowledged = true");
+    // It has no key in the file, and says so.
+    let second = "[agents.media]\nname = \"Media agent\"\nfiles = \"write\"\nadmin = \"read\"\n";
+    let stage = stage(&state, format!("{first}{second}")).await;
+    let warned =
+        stage.signer.policy().warnings.iter().any(|warning| warning.to_string().contains("keys issue --agent media"));
+    assert!(warned, "{:?}", stage.signer.policy().warnings);
+
+    let before = now() / 1000;
+    let issued = stage.ask(&lead, "POST", KEYS, r#"{"agent":"media","label":"nightly"}"#).await;
+    assert_eq!(issued.status, 201, "{name}: {:?}", issued.body);
+    let (whole, id) = (text(&issued, "key"), text(&issued, "id"));
+    let issued = issued.json();
+    let life = issued["expires_at"].as_i64().unwrap() - before;
+    assert!((90 * DAY..90 * DAY + 60).contains(&life), "{name}: 90 days if nobody says otherwise, not {life} seconds");
+    assert_eq!(
+        (&issued["origin"], &issued["status"], &issued["label"]),
+        (&json!("issued"), &json!("good"), &json!("nightly"))
+    );
+    assert_eq!(status(&stage, &whole, FILES).await, 200, "{name}");
+
+    let reply = derive(
+        &stage,
+        &whole,
+        &json!({"grants": {"files": "read", "admin": "read"}, "only": ["files", "admin"], "rate": "100/s"}),
+    )
+    .await;
+    let (child, child_id) = (text(&reply, "key"), text(&reply, "id"));
+    assert_eq!(reply.json()["expires_at"], issued["expires_at"], "{name}: no longer than its parent");
+    let reply = derive(&stage, &child, &json!({"grants": {"files": "read"}, "expires_in": 60})).await;
+    let grandchild = text(&reply, "key");
+    for (key, expected) in [(&child, 200), (&grandchild, 200)] {
+        assert_eq!(status(&stage, key, FILES).await, expected, "{name}");
+        assert_eq!(status(&stage, key, "/v1/upload-policy").await, 403, "{name}");
+    }
+    let listed = async |key: &str, target: &str| {
+        let reply = stage.ask(key, "GET", target, "").await.json();
+        let told = |key: &Value| (text_of(&key["label"]), text_of(&key["origin"]), text_of(&key["status"]));
+        reply["keys"].as_array().unwrap().iter().map(told).collect::<Vec<_>>()
+    };
+    let one = |label: &str, origin: &str, status: &str| (label.to_owned(), origin.to_owned(), status.to_owned());
+    let all = [one("nightly", "issued", "good"), one("", "derived", "good"), one("", "derived", "good")];
+    assert_eq!(listed(&whole, KEYS).await, all, "{name}: its own");
+    assert_eq!(listed(&lead, KEYS).await, all, "{name}: everyone's");
+    assert_eq!(listed(&lead, "/v1/keys?agent=lead").await, [], "{name}: a key of the file without its id has no name");
+    // That it was used is noted soon, and not each time.
+    let mut used = None;
+    for _ in 0..500 {
+        used = state.key(id.clone()).await.unwrap().unwrap().used_at;
+        if used.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(used.is_some_and(|at| at / 1000 >= before), "{name}");
+
+    let revoked = stage.ask(&lead, "POST", &format!("{KEYS}/{id}/revoke"), "").await;
+    assert_eq!((revoked.status.as_u16(), text(&revoked, "status").as_str()), (200, "revoked"), "{name}");
+    for key in [&whole, &child, &grandchild] {
+        assert_eq!(status(&stage, key, FILES).await, 401, "{name}: a parent takes its children along");
+    }
+    let ended = [one("nightly", "issued", "revoked"), one("", "derived", "orphaned"), one("", "derived", "orphaned")];
+    assert_eq!(listed(&lead, KEYS).await, ended, "{name}");
+    assert_eq!(status(&stage, &lead, KEYS).await, 200);
+
+    // Each of it is a sentence, none of which holds a secret; and what is kept holds none either.
+    let sentences = stage.sentences();
+    for told in [
+        format!(
+            "Agent lead asked to issue key {id} of Media agent, called \"nightly\", good for 90 days. Allowed: this agent has full access to admin."
+        ),
+        format!(
+            "The request of Media agent to derive key {child_id} from key {id}, with files: read, admin: read, only files, admin, at 100/s"
+        ),
+        format!("Agent lead asked to revoke key {id} of Media agent. Allowed: this agent has full access to admin."),
+        format!("The request of Agent lead to revoke key {id} of Media agent was carried out."),
+    ] {
+        assert!(
+            sentences.iter().any(|sentence| sentence.starts_with(&told)),
+            "{name}: {told} is not in {sentences:#?}"
+        );
+    }
+    let said = format!("{sentences:?}{:?}{:?}", stage.log.records(), state.keys(None).await.unwrap());
+    for key in [&whole, &child, &grandchild] {
+        let secret = key.rsplit('_').next().unwrap();
+        assert!(!said.contains(&secret[..20]), "{name}");
+    }
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_leaked_issued_key_is_ended_by_whoever_finds_it() {
+    let state = memory();
+    let (_, section) = agent("media", "files = \"read\"");
+    let stage = stage(&state, section).await;
+    let (key, other) = (kept(&state, "media", |_| ()).await, kept(&state, "media", |_| ()).await);
+    // The id alone ends nothing: whoever reads it in a log has found no key.
+    let forged = AgentKey::generate();
+    kept(&state, "media", |row| row.id = forged.id().to_owned()).await;
+    for reported in [&key, &forged] {
+        let body = json!({"key": reported.expose()}).to_string();
+        let headers = [("content-type", "application/json")];
+        assert_eq!(stage.send("POST", "/v1/keys/report-leak", &headers, &body).await.status, 200);
+    }
+    assert_eq!((status(&stage, key.expose(), FILES).await, status(&stage, other.expose(), FILES).await), (401, 200));
+    assert_eq!(state.key(forged.id().to_owned()).await.unwrap().unwrap().revoked_at, None);
+    let told = format!("Key {} of Agent media was reported as leaked and is revoked.", key.id());
+    assert!(stage.sentences().contains(&told));
+}
+
+#[tokio::test]
+async fn a_running_signer_forgets_what_has_had_its_time() {
+    let state = memory();
+    let (_, section) = agent("media", "files = \"read\"");
+    let stage = stage(&state, section).await;
+    let over = kept(&state, "media", |row| row.expires_at = Some(1)).await;
+    let good = kept(&state, "media", |_| ()).await;
+    let forgotten = async {
+        while state.key(over.id().to_owned()).await.unwrap().is_some() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        () = stage.signer.run_sweep() => {}
+        () = forgotten => {}
+        () = tokio::time::sleep(Duration::from_secs(10)) => panic!("it is still there"),
+    }
+    assert!(state.key(good.id().to_owned()).await.unwrap().is_some());
+}
+
+/// The bound that the documentation names: one second.
+#[tokio::test]
+async fn a_key_revoked_at_one_instance_is_refused_by_another_within_a_second() {
+    let Some(database) = Database::fresh().await else { return };
+    let instance = async || Arc::new(PostgresState::open(database.url()).await.unwrap()) as Arc<dyn State>;
+    let (lead, section) = agent("lead", "admin = \"full\"\nfiles = \"read\"\nacknowledged = true");
+    let (one, other) = (stage(&instance().await, section.clone()).await, stage(&instance().await, section).await);
+    let issued = one.ask(&lead, "POST", KEYS, "{}").await;
+    let (key, id) = (text(&issued, "key"), text(&issued, "id"));
+    let below = child(&other, &key, &json!({"grants": {"files": "read"}})).await;
+    for key in [&key, &below] {
+        assert_eq!(status(&other, key, FILES).await, 200, "what one issued, the other takes");
+    }
+    assert_eq!(one.ask(&lead, "POST", &format!("{KEYS}/{id}/revoke"), "").await.status, 200);
+    let revoked = Instant::now();
+    for key in [&key, &below] {
+        assert_eq!(status(&one, key, FILES).await, 401, "where it was revoked it ends at once");
+        loop {
+            let asked = Instant::now();
+            if status(&other, key, FILES).await == 401 {
+                break;
+            }
+            // When it was asked counts, not when it was answered: a busy machine is no excuse and no fault.
+            assert!(asked < revoked + Duration::from_secs(1), "asked {:?} after it was revoked", asked - revoked);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
