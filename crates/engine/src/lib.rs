@@ -32,6 +32,6 @@ pub use config::{Config, CredentialSource, Pacing, Start, Store, WhenDone};
 pub use engine::{Engine, Group};
 pub use input::{Command, Digest, Fingerprint, Input, Network, NewFile, NewUrl, Reach, Recovered, Which};
 pub use options::FileOptions;
-pub use row::{Cause, Failure, FileKey, Mismatch, Need, Remedy, Row, RowState, Snapshot, Totals, WaitReason};
+pub use row::{Cause, Failure, FileKey, Mismatch, Need, Remedy, Row, RowState, Snapshot, Stir, Totals, WaitReason};
 pub use story::{Errand, Event, Moment, Story};
 pub use time::Millis;

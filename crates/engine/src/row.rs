@@ -38,6 +38,18 @@ impl Row {
     }
 }
 
+/// How much has changed in what is shown, from little to much.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stir {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Bytes have moved, or a file that has arrived is being processed: a driver may take its time.
+    Progress,
+    /// A row has come, gone or changed its state.
+    State,
+}
+
 /// Where a file is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowState {

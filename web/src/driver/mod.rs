@@ -1,7 +1,7 @@
 //! Does what the engine asks, in a browser: requests, timers, frames, the page's word on the network.
 //!
 //! It decides nothing. Answers go to the engine at once, progress is gathered. The interface hears of changes once a frame,
-//! however much has happened, and of mere progress five times a second. Files stay here, as handles; their bytes never come in.
+//! however much has happened, and of mere progress four times a second. Files stay here, as handles; their bytes never come in.
 //!
 //! Invariant: whatever calls in, also from within a callback, the engine handles one input at a time, in order.
 //! When the driver is dropped, everything under way is broken off and every timer and listener is gone.
@@ -29,7 +29,7 @@ use std::{
 };
 use updock_engine::{
     Action, Command, Config, Engine, FileKey, Fingerprint, Input, Journal as Written, Network, Pacing, RequestId, Row,
-    Snapshot, Totals,
+    Snapshot, Stir, Totals,
 };
 use updock_types::FileUuid;
 use wasm_bindgen::prelude::*;
@@ -262,7 +262,11 @@ impl Inner {
     fn feed(&self, input: Input) {
         self.inbox.borrow_mut().push_back(input);
         self.work();
-        if self.engine.borrow_mut().take_stir() { self.frame.ask() } else { self.frame.ask_in_time() }
+        match self.engine.borrow_mut().take_stir() {
+            Stir::Nothing => {}
+            Stir::Progress => self.frame.ask_in_time(),
+            Stir::State => self.frame.ask(),
+        }
     }
 
     #[inline(never)]
@@ -357,6 +361,7 @@ impl Inner {
         let (totals, loses) = {
             let mut engine = self.engine.borrow_mut();
             self.backlog.borrow_mut().extend(engine.take_changes());
+            engine.take_stir();
             (engine.totals(), engine.would_lose())
         };
         self.share.guard(loses);

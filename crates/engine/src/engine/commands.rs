@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::{
-    Action, Command, Failure, FileKey, Millis, Need, RowState, Totals, Which,
+    Action, Command, Failure, FileKey, Millis, Need, RowState, Stir, Totals, Which,
     file::{File, Inspecting, Phase, Step, Then, Work},
     queue::Turn,
     story::Event,
@@ -157,7 +157,7 @@ impl Engine {
         }
         self.totals.swap(&Totals::of(&file.row), &Totals::default());
         self.gone.push(file.row_as(RowState::Removed, file.row.sent));
-        self.stirred = true;
+        self.stir = Stir::State;
         if !matches!(file.phase, Phase::Done(_) | Phase::Needs(..)) {
             self.actions.push_back(Action::Release(key));
         }

@@ -12,7 +12,7 @@ mod show;
 mod tell;
 
 use crate::{
-    Action, Config, FileKey, Hears, Input, Millis, NewFile, RequestId, Row, Snapshot, Start, Totals,
+    Action, Config, FileKey, Hears, Input, Millis, NewFile, RequestId, Row, Snapshot, Start, Stir, Totals,
     backoff::{Chance, Retries},
     broker::{Broker, Generation},
     file::{Diary, File, Phase, Step, Work},
@@ -77,8 +77,7 @@ pub struct Engine {
     actions: VecDeque<Action>,
     changes: Vec<FileKey>,
     gone: Vec<Arc<Row>>,
-    /// Has a row come, gone or changed its state since somebody asked?
-    stirred: bool,
+    stir: Stir,
     totals: Totals,
 }
 
@@ -142,7 +141,7 @@ impl Engine {
             actions: VecDeque::new(),
             changes: Vec::new(),
             gone: Vec::new(),
-            stirred: false,
+            stir: Stir::Nothing,
             totals: Totals::default(),
         }
     }
@@ -217,10 +216,9 @@ impl Engine {
         rows
     }
 
-    /// Has a row come, gone or changed its state since the last call? If not, what [`Self::take_changes`] has is mere
-    /// progress, for which a driver may take its time.
-    pub fn take_stir(&mut self) -> bool {
-        std::mem::take(&mut self.stirred)
+    /// How much rows have changed since the last call: how soon [`Self::take_changes`] is worth asking.
+    pub fn take_stir(&mut self) -> Stir {
+        std::mem::take(&mut self.stir)
     }
 
     /// Sums over the list.

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::{
-    CredentialSource, Millis, Row, RowState, Totals,
+    CredentialSource, Millis, Row, RowState, Stir, Totals,
     file::{Phase, Success},
 };
 
@@ -10,7 +10,7 @@ impl Engine {
     /// Makes the rows of changed files anew.
     pub(super) fn refresh(&mut self, now: Millis) {
         let (offline, usable) = (!self.online, self.broker.usable(now));
-        let mut stirred = false;
+        let mut stir = Stir::Nothing;
         for at in 0..self.changes.len() {
             let key = self.changes[at];
             let flying = self.flights.iter().filter(|flight| flight.carries(key));
@@ -38,14 +38,16 @@ impl Engine {
             };
             let sent = sent.min(file.size).max(shown_of(&file.row, file.size));
             if file.row.state != state || file.row.sent != sent || file.row.size != file.size {
-                stirred |= file.row.state != state;
+                // A service that is quick has processed a file before anybody could read that it does.
+                let waits = file.row.state == state || state == RowState::Processing;
+                stir = stir.max(if waits { Stir::Progress } else { Stir::State });
                 let row = file.row_as(state, sent);
                 let old = std::mem::replace(&mut file.row, row);
                 let new = Totals::of(&file.row);
                 self.totals.swap(&Totals::of(&old), &new);
             }
         }
-        self.stirred |= stirred;
+        self.stir = self.stir.max(stir);
     }
 }
 

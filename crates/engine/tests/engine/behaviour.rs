@@ -3,8 +3,8 @@
 use crate::{ALL, MIB};
 use updock_engine::simulator::{Endpoint, Fault, Link, World};
 use updock_engine::{
-    Answer, Cause, Command, CredentialSource, Failure, Input, Millis, Network, RowState, Start, Store, WaitReason,
-    Which,
+    Answer, Cause, Command, CredentialSource, Failure, Input, Millis, Network, RowState, Start, Stir, Store,
+    WaitReason, Which,
 };
 use updock_types::policy::{AcceptRule, Refusal, UploadPolicy};
 
@@ -453,16 +453,24 @@ fn mere_progress_is_told_from_what_a_person_should_see_at_once() {
     let mut world = World::new(|_| {});
     world.link = Link { bytes_per_second: Some(1_000_000), ..Default::default() };
     let key = world.add(&[30 * MIB])[0];
-    assert!(world.engine.take_stir(), "a file has come");
+    assert_eq!(world.engine.take_stir(), Stir::State, "a file has come");
     world.run_until(|world| world.rows[&key].sent > 0);
     world.engine.take_stir();
     let sent = world.rows[&key].sent;
     world.run_until(|world| world.rows[&key].sent > sent);
-    assert!(!world.engine.take_stir(), "more bytes have left, and nothing else");
+    assert_eq!(world.engine.take_stir(), Stir::Progress, "more bytes have left, and nothing else");
+    world.input(Input::Tick);
+    assert_eq!(world.engine.take_stir(), Stir::Nothing, "the clock alone shows nothing");
+    world.run_until(|world| world.rows[&key].state == RowState::Processing);
+    assert_eq!(
+        world.engine.take_stir(),
+        Stir::Progress,
+        "it may be there before anybody has read that it is processed"
+    );
     world.run();
-    assert!(world.engine.take_stir(), "it is there");
+    assert_eq!(world.engine.take_stir(), Stir::State, "it is there");
     world.command(Command::Remove(Which::One(key)));
-    assert!(world.engine.take_stir(), "it is gone");
+    assert_eq!(world.engine.take_stir(), Stir::State, "it is gone");
 }
 
 #[test]
