@@ -23,9 +23,24 @@ const change = async (run) => {
     // To keep it through a power cut would cost a wait for the disk each time; what is lost costs a part.
     const change = database.transaction('log', 'readwrite', { durability: 'relaxed' });
     const request = run(change.objectStore('log'));
-    change.oncomplete = () => resolve(request.result);
+    change.oncomplete = () => resolve(request?.result);
     change.onabort = reject;
   });
+};
+
+let writes = [], written;
+/**
+ * Writes in a moment, in one transaction with whatever else is to be written by then: parts end together, and a transaction
+ * costs the page half a millisecond. What a tab loses that is killed before costs a part.
+ */
+const put = (run) => {
+  writes.push(run);
+  return (written ??= new Promise((resolve) => setTimeout(resolve, 50)).then(() => {
+    const all = writes;
+    writes = [];
+    written = undefined;
+    return change((log) => all.forEach((run) => run(log)));
+  }));
 };
 
 // A record's key: the widget's place, when its upload began, the upload, the record's number.
@@ -77,7 +92,7 @@ export const journal = (told, files, scope) => {
     const entry = mine.get(upload);
     try {
       await entry?.ready;
-      if (entry) await change((log) => log.delete(list(...entry.at)));
+      if (entry) await put((log) => log.delete(list(...entry.at)));
     } catch {}
     leave(upload);
   };
@@ -114,7 +129,7 @@ export const journal = (told, files, scope) => {
     entry.count += 1;
     try {
       await entry.ready;
-      await change((log) => log.put(record, [...entry.at, count]));
+      await put((log) => log.put(record, [...entry.at, count]));
     } catch {
       // A list with a gap would be taken for a whole one.
       if (mine.get(upload) !== entry) return;
