@@ -12,7 +12,7 @@ const NAME = 'updock:slot:';
  */
 export const share = (told, slots) => {
   const { locks, wakeLock } = navigator;
-  let off, channel, held = [], flying = 0, fair = slots, most = slots, may = 0, looking;
+  let off, channel, held = [], flying = 0, fair = slots, most = slots, may = 0, looking, timer;
 
   const ask = (slot) => {
     const turn = off;
@@ -47,6 +47,11 @@ export const share = (told, slots) => {
     const { held: taken, pending } = await locks.query().catch(() => ({}));
     if (turn !== off) return;
     looking = undefined;
+    // Who has less than his share asks again; the others may not have heard.
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      if (off && held.length < Math.max(fair, 1)) look(true);
+    }, 1000);
     if (!taken) return;
     const count = Math.max(1, Math.round([...taken, ...pending].filter(({ name }) => name.startsWith(NAME)).length / slots));
     fair = Math.floor(slots / count);
@@ -73,10 +78,7 @@ export const share = (told, slots) => {
     };
     for (let slot = 0; slot < slots; slot += 1) ask(slot);
     look(true);
-    // Who has less than his share asks again; the others may not have heard.
-    const timer = setInterval(() => held.length < Math.max(fair, 1) && look(true), 1000);
     turn.signal.addEventListener('abort', () => {
-      clearInterval(timer);
       channel.close();
       for (const [, free] of held.splice(0)) free();
       may = 0;
