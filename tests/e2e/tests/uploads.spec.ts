@@ -109,6 +109,30 @@ test('progress has a role, a text, and never falls', async ({ page }) => {
   expect([...seen].sort((one, two) => one - two), 'per cent, in the order seen').toEqual(seen);
 });
 
+test('progress is painted four times a second, bar and numbers at once', async ({ page }) => {
+  await service.faults({ operation: 'part', effect: { bytes_per_second: 5 * MiB } });
+  const dock = await Dock.open(page);
+  await page.evaluate(() => {
+    const painted: number[] = [];
+    Object.assign(window, { painted });
+    const root = document.querySelector('up-dock')?.shadowRoot as ShadowRoot;
+    new MutationObserver((changes) => {
+      // What has just begun or ends is painted when it happens.
+      const level = Number(root.querySelector('[data-state=uploading] [aria-valuenow]')?.getAttribute('aria-valuenow'));
+      const shown = changes.some(({ target }) => (target.parentElement ?? (target as Element)).closest('.row, .foot'));
+      // What is written in one task and the microtasks after it is one painting.
+      if (level > 0 && shown && performance.now() - (painted.at(-1) ?? 0) > 20) painted.push(performance.now());
+    }).observe(root, { subtree: true, childList: true, characterData: true, attributes: true });
+  });
+  const film = file('film.mp4', 120 * MiB);
+  await dock.choose(film.path);
+  await dock.untilStored(film);
+  const painted = await page.evaluate(() => (window as unknown as { painted: number[] }).painted);
+  const seconds = ((painted.at(-1) ?? 0) - (painted[0] ?? 0)) / 1000;
+  expect(painted.length).toBeGreaterThan(4);
+  expect(painted.length - 1, `paintings in ${seconds} s`).toBeLessThanOrEqual(4.5 * seconds);
+});
+
 test('events tell the page what happens, in order', async ({ page }) => {
   const dock = await Dock.open(page);
   const note = file('note.txt', 500);

@@ -38,7 +38,12 @@ export const tree = (markup, told) => {
 /** Sets an attribute, or takes it away. `text` is the text, `:name` a CSS property, `d` an icon. Writes only news. */
 export const set = (parts, part, name, value) => {
   let element = parts[part];
-  if (name === 'text') element.textContent === value || (element.textContent = value);
+  if (name === 'text') {
+    // A text that stays and says something else is laid out sooner than another one.
+    const { firstChild: text } = element;
+    if (text?.data === undefined || !value) element.textContent = value;
+    else text.data === value || (text.data = value);
+  }
   else if (name[0] === ':') element.style.setProperty(name.slice(1), value);
   else {
     if (name === 'd') element = element.firstChild;

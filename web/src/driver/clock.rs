@@ -50,8 +50,7 @@ impl Frame {
         self.0.tell(1.0);
     }
 
-    /// Paints a fifth of a second after the last time, or with the next frame if that is over. Each painting takes the page
-    /// some two milliseconds.
+    /// Paints within a quarter of a second. Each painting takes the page some two milliseconds.
     pub fn ask_in_time(&self) {
         self.0.tell(2.0);
     }

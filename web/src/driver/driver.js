@@ -35,15 +35,14 @@ export const timer = (told) => {
 };
 
 /**
- * The next moment to paint: `handle(1)` asks for one, however often; `handle(2)` for one that is due when the last was a
- * fifth of a second ago. While the page is hidden no frames come: a timer.
+ * The next moment to paint: `handle(1)` asks for one, however often; `handle(2)` for one within a quarter of a second, for
+ * what may be painted together with more of its kind. While the page is hidden no frames come: a timer.
  */
 export const frame = (told) => {
-  let cancel, asked = 0, last = -200;
+  let cancel, asked = 0;
   const begin = () => {
     cancel = undefined;
     asked = 0;
-    last = performance.now();
     told(0, 0);
   };
   const next = () => {
@@ -57,9 +56,8 @@ export const frame = (told) => {
     cancel = undefined;
     asked = what > 2 ? 1 : what;
     if (what < 0) return;
-    const rest = what === 2 && !document.hidden ? last + 200 - performance.now() : 0;
-    if (rest <= 0) return next();
-    const id = setTimeout(next, rest);
+    if (what !== 2 || document.hidden) return next();
+    const id = setTimeout(next, 230);
     cancel = () => clearTimeout(id);
   };
 };
@@ -156,8 +154,10 @@ export const readable = async (file) => {
  * file cannot be read. Bytes of files go by XHR, the only way that reports progress in every browser; the rest by fetch.
  */
 export const send = (request, told, hears) => {
-  let live = true;
+  let live = true, stop = () => {};
   const end = (status, answer) => {
+    // It is over: there is nothing left to stop.
+    stop = () => {};
     if (live) told(1, status, answer);
   };
   const answered = (status, text, header) => {
@@ -172,7 +172,6 @@ export const send = (request, told, hears) => {
     if (isNaN(wait ?? 0)) wait = `${Math.max(0, Math.ceil((Date.parse(wait) - (Date.parse(header('date')) || Date.now())) / 1000))}`;
     end(status, [body, wait ?? undefined]);
   };
-  let stop = () => {};
   const { method, url, headers, body, files } = request;
   if (files?.includes(undefined)) queueMicrotask(() => end(-1));
   else if (files) {
@@ -183,7 +182,7 @@ export const send = (request, told, hears) => {
       // To listen makes the browser ask another origin's leave first, with a request of its own.
       let heard = 0;
       if (hears) xhr.upload.onprogress = ({ loaded, total, timeStamp }) => {
-        // It is shown five times a second; more would only cost.
+        // It is shown four times a second; more would only cost.
         if (loaded < total && timeStamp - heard < 100) return;
         told(0, loaded, (heard = timeStamp));
       };

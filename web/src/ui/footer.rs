@@ -82,7 +82,7 @@ fn paint(shared: &Rc<Shared>) {
         }
     };
     tree.set(part::WHOLE, "data-state", state);
-    tree.set(part::WHOLE_LEVEL, ":--_level", &format::percent(permille));
+    tree.set(part::WHOLE_LEVEL, ":translate", &format::level(permille));
     let act = act(shared);
     // Pausing and clearing are there, but nothing that a person must do.
     let main = matches!(act, Act::Upload(_) | Act::Retry(_) | Act::Resume | Act::Continue | Act::ChooseAgain);

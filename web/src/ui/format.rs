@@ -25,11 +25,13 @@ pub fn number(number: u64) -> String {
     text
 }
 
-/// `12.3%`, of thousandths.
-pub fn percent(permille: u64) -> String {
-    let mut text = number(permille / 10);
+/// How far a waterline stands from the end, for so many thousandths: `-87.7%`.
+pub fn level(permille: u64) -> String {
+    let rest = 1000_u64.saturating_sub(permille);
+    let mut text = String::from("-");
+    push_number(&mut text, rest / 10);
     text.push('.');
-    push_number(&mut text, permille % 10);
+    push_number(&mut text, rest % 10);
     text.push('%');
     text
 }

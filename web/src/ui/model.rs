@@ -19,9 +19,6 @@ use std::{
 use updock_engine::{FileKey, Millis, Need, Row, RowState, Totals};
 use updock_types::policy::UploadPolicy;
 
-/// Numbers change four times a second at most; more cannot be read.
-const NUMBERS_MS: u64 = 250;
-
 /// What has happened to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Happened {
@@ -49,8 +46,6 @@ pub struct RowView {
     pub tree: Rc<Tree>,
     /// Changes when the state does.
     pub row: Watched<Arc<Row>>,
-    /// Thousandths that have been sent; changes with every painting.
-    pub level: Watched<u32>,
     rate: Cell<Rate>,
 }
 
@@ -67,8 +62,7 @@ pub struct Model {
     rows: RefCell<Vec<Arc<Row>>>,
     visible: RefCell<Vec<Rc<RowView>>>,
     rate: Cell<Rate>,
-    numbers_at: Cell<Millis>,
-    /// Rings when numbers are due that were held back, or that count down.
+    /// Rings when numbers are due that count down.
     numbers: Timer,
 }
 
@@ -83,7 +77,6 @@ impl Model {
             rows: RefCell::default(),
             visible: RefCell::default(),
             rate: Cell::default(),
-            numbers_at: Cell::default(),
             numbers: Timer::new(due),
         }
     }
@@ -123,13 +116,7 @@ impl Model {
 
     /// A row comes into view, as these elements.
     pub fn show(&self, row: &Arc<Row>, tree: Rc<Tree>) -> Rc<RowView> {
-        let view = Rc::new(RowView {
-            key: row.key,
-            tree,
-            row: Watched::new(Arc::clone(row)),
-            level: Watched::new(level(row)),
-            rate: Cell::default(),
-        });
+        let view = Rc::new(RowView { key: row.key, tree, row: Watched::new(Arc::clone(row)), rate: Cell::default() });
         self.paint_facts(&view, row);
         self.visible.borrow_mut().push(Rc::clone(&view));
         view
@@ -185,19 +172,17 @@ impl Model {
         } else {
             self.totals.update(totals);
         }
-        if notable || now().since(self.numbers_at.get()).0 >= NUMBERS_MS {
-            self.paint_numbers(tree);
-        } else {
-            self.numbers_in(NUMBERS_MS);
-        }
+        // Mere progress is painted four times a second, and numbers with it: alone they would cost a painting of their own.
+        self.paint_numbers(tree);
         (happened, notable)
     }
 
     fn show_change(&self, was: &Arc<Row>, row: &Arc<Row>) {
         let visible = self.visible.borrow();
         if let Some(view) = visible.iter().find(|view| view.key == row.key) {
-            view.level.update(level(row));
-            if was.state != row.state {
+            if was.state == row.state {
+                row::paint_level(&view.tree, row);
+            } else {
                 view.row.set(Arc::clone(row));
                 self.paint_facts(view, row);
             }
@@ -207,7 +192,6 @@ impl Model {
     /// Brings every number up to date.
     pub fn paint_numbers(&self, tree: &Tree) {
         let now = now();
-        self.numbers_at.set(now);
         let mut again = false;
         for view in self.visible.borrow().iter() {
             let Some(row) = self.row(view.key) else { continue };
@@ -229,12 +213,8 @@ impl Model {
         tree.text(part::NUMBERS, &summary);
         tree.set(part::WHOLE, "aria-valuetext", &summary);
         if again {
-            self.numbers_in(1_000);
+            self.numbers.set(Some(now.after(Millis(1_000))));
         }
-    }
-
-    fn numbers_in(&self, ms: u64) {
-        self.numbers.set(Some(self.numbers_at.get().after(Millis(ms))));
     }
 
     fn paint_facts(&self, view: &RowView, row: &Row) {

@@ -16,6 +16,7 @@ pub(super) const PANEL: &str = "section.panel|part=panel
   div.whole|part=total-waterline
    div.level
   p.numbers
+   span
   button|type=button|part=primary-button|@click=2
  div.told|role=status
  div.told|role=alert";
@@ -33,7 +34,7 @@ pub(super) const NOTICE: u32 = 10;
 pub(super) const FOOT: u32 = 11;
 pub(super) const WHOLE: u32 = 12;
 pub(super) const WHOLE_LEVEL: u32 = 13;
-pub(super) const NUMBERS: u32 = 14;
-pub(super) const PRIMARY: u32 = 15;
-pub(super) const STATUS: u32 = 16;
-pub(super) const ALERT: u32 = 17;
+pub(super) const NUMBERS: u32 = 15;
+pub(super) const PRIMARY: u32 = 16;
+pub(super) const STATUS: u32 = 17;
+pub(super) const ALERT: u32 = 18;

@@ -1,6 +1,10 @@
 //! One file in the list.
 
-use super::{Shared, format, icons, list, model::RowView, words};
+use super::{
+    Shared, format, icons, list,
+    model::{RowView, level},
+    words,
+};
 use crate::dom::{Scope, Tree};
 use std::rc::Rc;
 use updock_engine::{Command, Failure, FileKey, Need, Remedy, Row, RowState, Which};
@@ -163,7 +167,7 @@ pub(super) fn build(cx: &Scope, shared: &Rc<Shared>, key: FileKey) -> Rc<Tree> {
         thumb(driver.files().raw(), key.0, tree.parts(), THUMB);
     }
     let view = shared.model.show(&row, Rc::clone(&tree));
-    for paint in [place, paint_level, paint_state] {
+    for paint in [place, paint_state] {
         let (shared, view) = (Rc::clone(shared), Rc::clone(&view));
         cx.effect(Box::new(move || paint(&shared, &view)));
     }
@@ -187,15 +191,12 @@ fn place(shared: &Shared, view: &RowView) {
     }
 }
 
-fn paint_level(_: &Shared, view: &RowView) {
-    let permille = view.level.get();
-    view.tree.set(LEVEL, ":--_level", &format::percent(u64::from(permille)));
-    paint_value(view, &view.row.now());
-}
-
-fn paint_value(view: &RowView, row: &Row) {
+/// How full it is.
+pub(super) fn paint_level(tree: &Tree, row: &Row) {
+    let permille = u64::from(level(row));
+    tree.set(LEVEL, ":translate", &format::level(permille));
     if under_way(&row.state) {
-        view.tree.set(WATER, "aria-valuenow", &format::number(u64::from(view.level.now() / 10)));
+        tree.set(WATER, "aria-valuenow", &format::number(permille / 10));
     }
 }
 
@@ -224,12 +225,12 @@ fn paint_state(_: &Shared, view: &RowView) {
         {
             tree.set(WATER, name, value);
         }
-        paint_value(view, &row);
     } else {
         for name in ["role", "aria-label", "aria-valuemin", "aria-valuemax", "aria-valuenow", "aria-valuetext"] {
             tree.unset(WATER, name);
         }
     }
+    paint_level(tree, &row);
     let (first, second) = acts(&row.state);
     for (button, act) in BUTTONS.into_iter().zip([first, Some(second)]) {
         tree.show(button, act.is_some());
