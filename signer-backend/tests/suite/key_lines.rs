@@ -376,3 +376,19 @@ async fn a_key_is_held_to_the_rates_of_its_line_and_its_agent_to_its_own() {
     let good = ["good"; 4];
     assert_eq!(told, [&good[..], &["key"; 2], &["good"; 6], &["agent"]].concat(), "{answers:#?}");
 }
+
+#[tokio::test]
+async fn a_shadow_is_asked_about_the_key_and_not_only_about_its_agent() {
+    let (whole, section) = agent("media", "files = \"full\"\nadmin = \"read\"\nacknowledged = true");
+    let folder = tempfile::tempdir().unwrap();
+    let shadow = folder.path().join("next.toml");
+    let text = "version = 1\n[project]\npublic_key = \"demopublickey\"\nsecret = { env = \"SECRET\" }\n";
+    std::fs::write(&shadow, format!("{text}{section}")).unwrap();
+    let stage = stage(&memory(), format!("{section}[shadow]\nfile = \"{}\"\n", shadow.display())).await;
+    assert!(stage.signer.policy().shadow.is_some(), "{:?}", stage.signer.policy().warnings);
+    let file = stage.file("a.png", PNG).await;
+    let key = child(&stage, &whole, &json!({"grants": {"files": "read"}})).await;
+    assert_eq!(stage.ask(&key, "DELETE", &format!("{FILES}{file}/storage/"), "").await.status, 403);
+    // It is the same policy, so it says the same.
+    assert!(stage.log.records().iter().all(|record| record.shadow.is_none()), "{:#?}", stage.sentences());
+}
