@@ -30,6 +30,7 @@ mod serve;
 mod setup;
 mod simulate;
 mod size;
+mod soak;
 mod stack;
 mod test;
 mod tree;
@@ -109,6 +110,8 @@ enum Task {
     Fuzz(fuzz::Options),
     /// Kill the stand-in or the signer under load, again and again, and look for what it lost
     Crash(crash::Options),
+    /// Put the signer under load for long, and see whether its memory stays flat
+    Soak(soak::Options),
     /// Upload through every fault there is, natively and in Chromium, and hold each end against what it must be
     Faults(faults::Options),
     /// Hold the engine to its promises on random schedules of faults, commands and links
@@ -180,6 +183,7 @@ fn run(task: &Task) -> Result<()> {
         Task::Bench { what: Measured::Browser, as_built } => bench_browser::run(&workspace, *as_built),
         Task::Fuzz(options) => fuzz::run(&workspace, options),
         Task::Crash(options) => crash::run(&workspace, options),
+        Task::Soak(options) => soak::run(&workspace, options),
         Task::Faults(options) => faults::run(&workspace, options, &mut test::Counts::default()),
         Task::Simulate(options) => simulate::run(&workspace, options),
         Task::Mutants(options) => mutants::run(&workspace, options),

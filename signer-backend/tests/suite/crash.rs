@@ -29,7 +29,8 @@ const WORKERS: u64 = 8;
 
 type Http = Client<HttpConnector, Full<Bytes>>;
 
-fn number(name: &str, default: u64) -> u64 {
+/// A number from the environment.
+pub(crate) fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
@@ -37,6 +38,24 @@ fn uuid(number: u64) -> FileUuid {
     let mut bytes = [0; 16];
     bytes[..8].copy_from_slice(&number.to_be_bytes());
     FileUuid::from_random_bytes(bytes)
+}
+
+/// A webhook about the file of this number, and its signature.
+pub(crate) fn delivery(number: u64) -> (String, String) {
+    let body = format!(
+        "{{\"hook\":{{\"id\":7,\"event\":\"file.uploaded\",\"project_pub_key\":\"demopublickey\"}},\
+         \"data\":{{\"uuid\":\"{}\"}}}}",
+        uuid(number)
+    );
+    let signature = webhook_signature(&SecretKey::parse(HOOK_SECRET).unwrap(), body.as_bytes());
+    (body, signature)
+}
+
+/// The secret of [`delivery`], as a file `hook`.
+pub(crate) fn write_hook_secret(folder: &Path) {
+    let hook = folder.join("hook");
+    std::fs::write(&hook, HOOK_SECRET).unwrap();
+    std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
 }
 
 /// The status, unless the other side is gone.
@@ -68,12 +87,7 @@ impl Load {
                 return;
             }
             let hook = self.pending.lock().unwrap().pop().unwrap_or(number);
-            let body = format!(
-                "{{\"hook\":{{\"id\":7,\"event\":\"file.uploaded\",\"project_pub_key\":\"demopublickey\"}},\
-                 \"data\":{{\"uuid\":\"{}\"}}}}",
-                uuid(hook)
-            );
-            let signature = webhook_signature(&SecretKey::parse(HOOK_SECRET).unwrap(), body.as_bytes());
+            let (body, signature) = delivery(hook);
             let sent =
                 Request::post(format!("{base}/hooks/uploadcare/{}", self.slug)).header("x-uc-signature", signature);
             match ask(&http, sent.body(Full::from(body)).unwrap()).await {
@@ -92,9 +106,7 @@ async fn kill_9_at_random_points_under_load_loses_no_intention_and_counts_nothin
     let mut chance = fastrand::Rng::with_seed(seed);
     let local = LocalUploadcare::start().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let hook = folder.path().join("hook");
-    std::fs::write(&hook, HOOK_SECRET).unwrap();
-    std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    write_hook_secret(folder.path());
     let (key, section) = agent("media", "files = \"read\"");
     let rules = format!("[webhooks]\nevents = [\"file.uploaded\"]\nsecrets = [{{ file = \"hook\" }}]\n{section}");
     let policy = write_policy(folder.path(), "demosecretkey\n", &local.base_url(), &rules);

@@ -33,6 +33,7 @@ mod postgres;
 mod process;
 mod refusing;
 mod reload;
+mod soak;
 mod stage;
 mod state;
 mod threats;
