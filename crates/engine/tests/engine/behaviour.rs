@@ -538,3 +538,50 @@ fn what_a_person_retries_waits_for_no_part_that_failed_before() {
     world.command(Command::Retry(Which::One(key)));
     assert_eq!(world.in_flight(Endpoint::Part), 6);
 }
+
+#[test]
+fn a_file_is_uploading_as_long_as_a_part_of_it_is_under_way() {
+    let mut world = World::new(|_| {}).fault(Endpoint::Part, 2, Fault::Throttled(600));
+    world.link = Link { latency: Millis(50), bytes_per_second: Some(1_000_000), ..Link::default() };
+    let key = world.add(&[30 * MIB])[0];
+    world.run_until(|world| world.times(Endpoint::Part) >= 2);
+    let mut under_way = 0;
+    while world.in_flight_of(key) > 0 && world.step() {
+        if world.in_flight_of(key) > 0 {
+            assert_eq!(world.state(key), &RowState::Uploading);
+            under_way += 1;
+        }
+    }
+    assert!(under_way > 0);
+    assert!(matches!(world.state(key), RowState::Waiting(WaitReason::Throttled(_))), "{:?}", world.state(key));
+    world.run_until(|world| world.in_flight_of(key) > 0);
+    world.network(Network::Offline);
+    assert_eq!((world.in_flight_of(key) > 0, world.state(key)), (true, &RowState::Uploading));
+}
+
+#[test]
+fn a_lost_answer_of_completion_is_another_attempt() {
+    let mut world = World::new(|_| {}).fault(Endpoint::Complete, 1, Fault::Reset);
+    let key = world.add(&[30 * MIB])[0];
+    world.run_until(|world| matches!(world.state(key), RowState::Retrying { .. } | RowState::Done { .. }));
+    let state = world.state(key);
+    assert!(matches!(state, RowState::Retrying { attempt: 2, cause: Cause::Network, .. }), "{state:?}");
+}
+
+#[test]
+fn a_page_that_is_left_loses_what_is_not_written_down() {
+    let mut world = World::new(|_| {});
+    assert!(!world.engine.would_lose());
+    world.add(&[3]);
+    assert!(world.engine.would_lose(), "a small file has nothing that could be gone on with");
+    world.run();
+    assert!(!world.engine.would_lose());
+    world.add(&[30 * MIB]);
+    world.run_until(|world| world.times(Endpoint::Part) == 6);
+    assert_eq!((world.journals(), world.engine.would_lose()), (1, false));
+}
+
+#[test]
+fn a_secret_is_not_printed() {
+    assert_eq!(format!("{:?}", updock_engine::Secret("token".to_owned())), "[redacted]");
+}

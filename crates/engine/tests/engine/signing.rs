@@ -133,3 +133,12 @@ fn the_last_file_s_credential_is_renewed_too_so_that_another_attempt_need_not_wa
     assert_eq!(done(&world), 1);
     assert!(world.times(Endpoint::Credential) > 1);
 }
+
+#[test]
+fn a_credential_is_renewed_in_time_although_nothing_else_happens() {
+    let mut world = World::signed(|_| {}).fault(Endpoint::Start, 1, Fault::Throttled(600));
+    world.service.token_life = 100;
+    world.add(&[30 * MIB]);
+    world.run_until(|world| world.times(Endpoint::Credential) == 2);
+    assert!(world.now < Millis::from_seconds(100), "{:?}", world.now);
+}
