@@ -118,6 +118,7 @@ mod tests {
         let key = Signing::from_seed(seed.try_into().unwrap());
         let public = "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c";
         assert_eq!(hex(&key.verifying().bytes()), public);
+        assert_eq!(key.verifying().id(), "39f713d0a644253f", "the beginning of its SHA-256");
         let signature = key.sign(&[0x72]);
         assert!(hex(&signature).starts_with("92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"));
         let verifying = Verifying::parse(public).unwrap();

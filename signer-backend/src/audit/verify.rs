@@ -231,6 +231,12 @@ fn says_the_same(entry: &Entry<'_>, row: &AuditRow) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::entry;
+    use crate::decision::Verdict;
+    use crate::log::{Phase, Record};
+    use crate::signing::{Signing, hex};
+    use crate::state::{ChainEnd, MemoryState};
+    use std::time::{Duration, SystemTime};
 
     #[test]
     fn a_checkpoint_is_read_back_from_the_line_it_was_said_in() {
@@ -249,6 +255,166 @@ mod tests {
         for line in ["", "Checkpoint of the audit log: node=a", "Checkpoint of the audit log: node=a seq=x hash=y at=z"]
         {
             assert_eq!(SpokenMark::find(line), None);
+        }
+    }
+
+    const CONFIRM: &str = "uploads.confirm";
+    const READ: &str = "files.list";
+
+    fn key() -> Signing {
+        Signing::from_seed([7; 32])
+    }
+
+    /// About request `request`: what is about nothing that anybody asked for is an event.
+    fn record(request: u8, phase: Phase, verdict: Option<Verdict>, operation: &'static str) -> Record {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(request.into());
+        let request_id = Some(format!("r{request}"));
+        let (caller, area) = (Some("media".to_owned()), Some("files"));
+        let event = Record::event(format!("About {request}."));
+        Record { at, phase, request_id, verdict, operation: Some(operation), caller, area, ..event }
+    }
+
+    /// The rows of a chain of these records.
+    fn rows(records: &[Record]) -> Vec<AuditRow> {
+        let mut end = ChainEnd { node: "a".to_owned(), seq: 0, hash: String::new() };
+        let mut row = |record| {
+            let row = entry::row(record, &end);
+            (end.seq, end.hash) = (row.seq, row.hash.clone());
+            row
+        };
+        records.iter().map(&mut row).collect()
+    }
+
+    /// Eight of them.
+    fn chain() -> Vec<AuditRow> {
+        let decided = |number| record(number, Phase::Decision, Some(Verdict::Deny), READ);
+        rows(&(1..=8).map(decided).collect::<Vec<_>>())
+    }
+
+    fn mark(kind: MarkKind, seq: i64, hash: &str) -> Mark {
+        let mut mark = Mark { kind, node: "a".to_owned(), seq, hash: hash.to_owned(), at: 9, signature: String::new() };
+        mark.signature = hex(&key().sign(&said(&mark)));
+        mark
+    }
+
+    fn report(rows: &[AuditRow], marks: Vec<Mark>) -> Report {
+        let mut report = Report::default();
+        let mut chain = Chain::new("a", &key().verifying(), marks, &mut report);
+        for row in rows {
+            chain.row(row, &mut report);
+        }
+        chain.end(&mut report);
+        report
+    }
+
+    fn faults(report: &Report) -> Vec<(i64, &str)> {
+        report.faults.iter().map(|fault| (fault.seq, fault.what.as_str())).collect()
+    }
+
+    #[test]
+    fn what_was_allowed_is_open_until_its_outcome_is_there() {
+        let decision = |verdict, operation| record(1, Phase::Decision, Some(verdict), operation);
+        let outcome = |request| record(request, Phase::Outcome, None, READ);
+        for (records, open) in [
+            (vec![decision(Verdict::Allow, READ)], 1),
+            (vec![decision(Verdict::Allow, CONFIRM)], 1),
+            (vec![decision(Verdict::Allow, READ), outcome(1)], 0),
+            (vec![decision(Verdict::Allow, READ), outcome(2)], 1),
+            (vec![decision(Verdict::Deny, READ)], 0),
+            (vec![decision(Verdict::NeedsApproval, READ)], 0),
+            // The signer answers these by itself: nothing comes after.
+            (vec![decision(Verdict::Allow, "audit.search")], 0),
+            (vec![record(1, Phase::Event, None, READ)], 0),
+        ] {
+            let report = report(&rows(&records), Vec::new());
+            assert_eq!((report.open, faults(&report)), (open, vec![]), "{records:?}");
+        }
+    }
+
+    #[test]
+    fn marks_are_held_against_the_records_that_are_still_there() {
+        use MarkKind::{Checkpoint, Tombstone};
+        let whole = chain();
+        let hash = |seq: usize| whole[seq - 1].hash.as_str();
+        let other = "00";
+        let no_such = "a checkpoint was made here, and there is no such record any more";
+        for (from, marks, expected) in [
+            (1, vec![mark(Checkpoint, 4, hash(4)), mark(Checkpoint, 8, hash(8))], vec![]),
+            (1, vec![mark(Checkpoint, 4, other)], vec![(4, "a checkpoint said something else here")]),
+            (1, vec![mark(Checkpoint, 9, other)], vec![(9, no_such)]),
+            (4, vec![mark(Tombstone, 3, hash(3))], vec![]),
+            (4, vec![mark(Tombstone, 3, hash(3)), mark(Tombstone, 2, hash(2))], vec![]),
+            (4, vec![mark(Tombstone, 3, other)], vec![(4, "it does not follow the record before it")]),
+            (4, vec![mark(Tombstone, 2, hash(2))], vec![(4, "1 records before it are missing")]),
+            (4, vec![mark(Tombstone, 3, hash(3)), mark(Checkpoint, 2, other), mark(Checkpoint, 3, hash(3))], vec![]),
+            (
+                4,
+                vec![mark(Checkpoint, 3, other), mark(Tombstone, 3, hash(3))],
+                vec![(3, "a checkpoint said something else than the tombstone")],
+            ),
+            (
+                1,
+                vec![Mark { seq: 5, ..mark(Checkpoint, 4, hash(4)) }],
+                vec![(5, "its checkpoint is not signed by this key")],
+            ),
+        ] {
+            let signed = marks.iter().filter(|mark| mark.kind == Checkpoint && mark.seq != 5).count() as u64;
+            let report = report(&whole[from - 1..], marks.clone());
+            assert_eq!(faults(&report), expected, "from {from} with {marks:?}");
+            assert_eq!((report.records, report.checkpoints), (9 - from as u64, signed), "{marks:?}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_done_to_a_record_is_found() {
+        type Change = fn(&mut Vec<AuditRow>);
+        let does_not_follow = "it does not follow the record before it";
+        let looked_at = "what searches look at is not what the record says";
+        let cases: [(Change, &[(i64, &str)]); 11] = [
+            (|_| {}, &[]),
+            (|rows| _ = rows.remove(2), &[(4, "1 records before it are missing")]),
+            (|rows| _ = rows.drain(2..5), &[(6, "3 records before it are missing")]),
+            (
+                |rows| rows[2].hash = digest("other"),
+                &[(3, "it was changed: its hash does not fit"), (4, does_not_follow)],
+            ),
+            (
+                |rows| {
+                    rows[2].record = rows[2].record.replace("About", "Of");
+                    rows[2].hash = digest(&rows[2].record);
+                },
+                &[(4, does_not_follow)],
+            ),
+            (
+                |rows| {
+                    rows[7].record = "{}".to_owned();
+                    rows[7].hash = digest("{}");
+                },
+                &[(8, "it cannot be read")],
+            ),
+            (|rows| rows[2].caller = None, &[(3, looked_at)]),
+            (|rows| rows[2].at += 1, &[(3, looked_at)]),
+            (|rows| rows[2].phase = "event".to_owned(), &[(3, looked_at)]),
+            (|rows| rows[2].area = None, &[(3, looked_at)]),
+            (|rows| rows[2].verdict = Some("allow".to_owned()), &[(3, looked_at)]),
+        ];
+        for (number, (change, expected)) in cases.into_iter().enumerate() {
+            let mut rows = chain();
+            change(&mut rows);
+            assert_eq!(faults(&report(&rows, Vec::new())), expected, "change {number}");
+        }
+    }
+
+    /// Pages of a thousand: one less, as many, and one more.
+    #[tokio::test]
+    async fn a_log_of_any_length_is_read_to_its_end() {
+        let records: Vec<_> = (0..1001).map(|_| record(1, Phase::Event, None, READ)).collect();
+        let rows = rows(&records);
+        for length in [999, 1000, 1001] {
+            let state = MemoryState::default();
+            state.append(rows[..length].into()).await.unwrap();
+            let report = verify(&state, &key().verifying(), &[]).await.unwrap();
+            assert_eq!((report.records, report.chains, faults(&report)), (length as u64, 1, vec![]));
         }
     }
 

@@ -125,6 +125,14 @@ pub(super) fn read(
     })
 }
 
+impl Read {
+    /// What is no longer remembered cannot be told from a repeat. An upload that long before `now`, in milliseconds, is
+    /// the sign of it.
+    fn is_stale(&self, now: i64) -> bool {
+        self.event == "file.uploaded" && self.uploaded.is_some_and(|at| at < (now - KEPT) / 1000)
+    }
+}
+
 /// Takes a delivery.
 pub(crate) async fn receive(
     State(signer): State<Signer>,
@@ -141,12 +149,8 @@ pub(crate) async fn receive(
     }
     let body = body::read(request, LIMIT).await?;
     let secrets: Vec<SecretKey> = own.live(now()).chain(terms.secrets.iter().cloned()).collect();
-    let read = read(&body, &headers, &secrets, &policy.public_key).and_then(|read| {
-        // What is no longer remembered cannot be told from a repeat. An upload that long ago is the sign of it.
-        let kept = KEPT / 1000;
-        let stale = read.event == "file.uploaded" && read.uploaded.is_some_and(|at| at < now() / 1000 - kept);
-        if stale { Err(Refused::Stale) } else { Ok(read) }
-    });
+    let read = read(&body, &headers, &secrets, &policy.public_key)
+        .and_then(|read| if read.is_stale(now()) { Err(Refused::Stale) } else { Ok(read) });
     let read = match read {
         Ok(read) => read,
         Err(refused) => {
@@ -224,6 +228,26 @@ mod tests {
         let read = try_read(BODY, &[&signature], "s").unwrap();
         assert_eq!((read.event.as_str(), read.version.as_deref()), ("file.info_updated", Some("2026-11-03T00:00:00Z")));
         assert_eq!(read.dedupe.len(), 32);
+    }
+
+    #[test]
+    fn an_upload_is_news_for_thirty_days() {
+        const DAY: i64 = 86_400;
+        let now = 40 * DAY;
+        for (event, uploaded, stale) in [
+            ("file.uploaded", Some(now), false),
+            ("file.uploaded", Some(now - 30 * DAY), false),
+            ("file.uploaded", Some(now - 30 * DAY - 1), true),
+            ("file.uploaded", Some(0), true),
+            ("file.uploaded", None, false),
+            // These tell of files that may be old.
+            ("file.deleted", Some(0), false),
+            ("file.info_updated", Some(0), false),
+        ] {
+            let signature = webhook_signature(&key("s"), BODY.as_bytes());
+            let read = Read { event: event.to_owned(), uploaded, ..try_read(BODY, &[&signature], "s").unwrap() };
+            assert_eq!(read.is_stale(now * 1000), stale, "{event} of a file uploaded at {uploaded:?}");
+        }
     }
 
     #[test]
