@@ -7,8 +7,8 @@ use crate::signer::{Asked, Signer, Visit};
 use crate::{gateway, idempotency, listing, operation, patience, sentence};
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::HeaderMap;
 use http::request::Parts;
+use http::{HeaderMap, Method};
 use std::time::Instant;
 use updock_client::Call;
 use updock_types::signer::{ProblemKind, paths};
@@ -20,6 +20,34 @@ pub(crate) async fn uploadcare(
     visit: Visit,
     request: Request,
 ) -> Result<Response, Fault> {
+    if request.method() == Method::GET {
+        return answer(signer, visit, request).await;
+    }
+    sees_through(&signer.clone(), answer(signer, visit, request)).await
+}
+
+/// Does `work` to its end even if its caller goes away meanwhile: what changes something should not stop halfway, and
+/// its outcome should be known. When very many do so at once, the rest stop with their callers.
+pub(crate) async fn sees_through<T: Send + 'static>(
+    signer: &Signer,
+    work: impl Future<Output = T> + Send + 'static,
+) -> T {
+    let Some(place) = signer.place_to_run_on() else { return work.await };
+    let task = tokio::spawn(async move {
+        let _place = place;
+        work.await
+    });
+    match task.await {
+        Ok(done) => done,
+        Err(ended) => match ended.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is shutting down, and nobody waits any more.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
+async fn answer(signer: Signer, visit: Visit, request: Request) -> Result<Response, Fault> {
     let (Parts { method, uri, headers, .. }, body) = request.into_parts();
     let (prefix, path) = match uri.path().strip_prefix(paths::UPLOADCARE) {
         Some(path) => (paths::UPLOADCARE, path),
@@ -36,7 +64,7 @@ pub(crate) async fn uploadcare(
     let sent = read.as_ref().map(|(_, bytes)| bytes.as_ref()).unwrap_or_default();
     let query = uri.query().unwrap_or_default().as_bytes();
     let key = idempotency::asked(&headers, &[row.id.as_str().as_bytes(), path.as_bytes(), query, sent])?;
-    let key = key.filter(|_| method != http::Method::GET);
+    let key = key.filter(|_| method != Method::GET);
     let no_ids = operation::no_ids(row, &body);
     let call = operation::call(address, uri.query(), &body)?;
     let words = sentence::call_words(&call);

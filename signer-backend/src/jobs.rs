@@ -47,6 +47,10 @@ struct Asked<'a> {
 
 /// `POST /v1/jobs`. Needs what the operation needs.
 pub(crate) async fn start(State(signer): State<Signer>, visit: Visit, request: Request) -> Result<Response, Fault> {
+    front::sees_through(&signer.clone(), answer(signer, visit, request)).await
+}
+
+async fn answer(signer: Signer, visit: Visit, request: Request) -> Result<Response, Fault> {
     let headers = request.headers().clone();
     let label = Label::of(&headers);
     let bytes = body::read(request, FRONT_LIMIT).await?;

@@ -33,7 +33,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 use updock_client::{Call, Client, Error};
 use updock_types::policy::UploadPolicy;
@@ -46,6 +46,8 @@ use updock_types::{FileUuid, Level};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// How long one call of Uploadcare may take; a caller should hear from us before it gives up.
 const UPSTREAM_TIMEOUT: Duration = Duration::from_secs(15);
+/// Most requests that may run on when their callers have gone.
+const RUNNING_ON: usize = 512;
 
 /// The signer: policy, client and log, shared by all requests. Cheap to clone.
 #[derive(Clone)]
@@ -68,6 +70,7 @@ struct Inner {
     standing: Standing,
     /// Changes whenever the policy was replaced.
     replaced: watch::Sender<()>,
+    running_on: Arc<Semaphore>,
 }
 
 /// Settings of a [`Signer`].
@@ -143,6 +146,7 @@ impl SignerBuilder {
             closing,
             standing: Standing::default(),
             replaced: watch::Sender::new(()),
+            running_on: Arc::new(Semaphore::new(RUNNING_ON)),
         }))
     }
 }
@@ -252,6 +256,11 @@ impl Signer {
             let _ = self.0.log.record(record(Phase::Event, None, text)).await;
             return;
         }
+    }
+
+    /// A place for work that runs on without its caller, if there is one.
+    pub(crate) fn place_to_run_on(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.running_on).try_acquire_owned().ok()
     }
 
     pub(crate) fn state(&self) -> &Arc<dyn Store> {
@@ -701,6 +710,10 @@ async fn confirm_upload(
     visit: Visit,
     Json(request): Json<ConfirmRequest>,
 ) -> Result<Response, Fault> {
+    front::sees_through(&signer.clone(), confirm(signer, visit, request)).await
+}
+
+async fn confirm(signer: Signer, visit: Visit, request: ConfirmRequest) -> Result<Response, Fault> {
     let (words, files) = match &request {
         ConfirmRequest::One { uuid } => (format!("confirm file {uuid}"), vec![*uuid]),
         ConfirmRequest::Several { uuids } => (sentence::confirm_words(uuids), uuids.clone()),

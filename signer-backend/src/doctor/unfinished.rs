@@ -91,8 +91,7 @@ fn tell(begun: &[Begun], whole: bool, findings: &mut Vec<Finding>) {
             more => format!(", and {more} more"),
         };
         let sentence = format!(
-            "Nobody knows what came of {} {looked}: {}{more}. The signer or its machine went down meanwhile, or whoever \
-             asked did not wait. Uploadcare may have done it or not: look there before it is asked for again; \
+            "Nobody knows what came of {} {looked}: {}{more}. The signer or its machine went down meanwhile. Uploadcare may have done it or not: look there before it is asked for again; \
              `updock-signer audit search --request ID` says what it was.{of_reads}",
             counted(changes.len() as u64, "request"),
             named.join(", ")

@@ -1,7 +1,11 @@
 //! Agents: who is known, and what the REST front makes of requests and answers.
 
 use crate::stage::{PNG, Setup, agent, bearer};
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use updock_local::{Config, Effect, Fault};
+use updock_signer::log::Phase;
 use updock_types::rest::Collaborator;
 
 #[tokio::test]
@@ -181,4 +185,31 @@ async fn decisions_are_told_in_plain_english() {
             "The request of Agent media to list files was carried out."
         ]
     );
+}
+
+#[tokio::test]
+async fn what_changes_something_runs_on_to_its_outcome_when_its_caller_goes_away() {
+    let (key, section) = agent("media", "files = \"full\"");
+    let stage = Setup::new(section).start().await;
+    let file = stage.file("cat.txt", b"cat").await;
+    let slow = Effect { delay: Some(Duration::from_millis(300)), ..Effect::default() };
+    stage.local.set_faults(vec![Fault { effect: slow, ..Fault::default() }]);
+    let mut stream = TcpStream::connect(stage.address).await.unwrap();
+    let request = format!(
+        "DELETE /v1/uploadcare/files/{file}/storage/ HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let record = async |phase: Phase| loop {
+        let records = stage.log.records();
+        let found =
+            records.into_iter().find(|record| record.phase == phase && record.operation == Some("files.delete"));
+        match found {
+            Some(record) => break record,
+            None => tokio::time::sleep(Duration::from_millis(5)).await,
+        }
+    };
+    record(Phase::Decision).await;
+    drop(stream);
+    let outcome = tokio::time::timeout(Duration::from_secs(10), record(Phase::Outcome)).await.expect("an outcome");
+    assert_eq!(outcome.status, Some(200), "{}", outcome.text);
 }
