@@ -30,12 +30,12 @@ const change = async (run) => {
 
 let writes = [], written;
 /**
- * Writes in a moment, in one transaction with whatever else is to be written by then: parts end together, and a transaction
- * costs the page half a millisecond. What a tab loses that is killed before costs a part.
+ * Writes when this task has ended, in one transaction with whatever else it writes: a transaction costs the page half a
+ * millisecond. No later: a part that is done should not be sent again, and timers of a hidden page are slow.
  */
 const put = (run) => {
   writes.push(run);
-  return (written ??= new Promise((resolve) => setTimeout(resolve, 50)).then(() => {
+  return (written ??= Promise.resolve().then(() => {
     const all = writes;
     writes = [];
     written = undefined;
