@@ -532,7 +532,11 @@ mod tests {
         let narrowed = granted.clone().narrowed(narrowing(&["files.list"]));
         assert_eq!(told(decide(&narrowed, need())), own("agents.a.only", "only: files.delete_batch"));
         let batch = Narrowing { only: None, batch_max: Some(25), ..narrowing(&[]) };
-        let decision = decide(&granted.narrowed(batch), need());
+        let granted = granted.narrowed(batch);
+        for (count, allowed) in [(1, true), (25, true), (26, false)] {
+            assert_eq!(decide(&granted, Need { count, ..need() }).is_allowed(), allowed, "{count} files");
+        }
+        let decision = decide(&granted, need());
         assert_eq!(decision.because, Because::Batch { most: 25 });
         assert_eq!(told(decision), own("agents.a.only", "limits.batch_max: 40"));
     }

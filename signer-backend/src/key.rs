@@ -164,6 +164,22 @@ mod tests {
     }
 
     #[test]
+    fn the_right_check_makes_no_key_of_another_form() {
+        let with_check = |id: &str, secret: &str| {
+            let stem = format!("{PREFIX}{id}_{secret}");
+            format!("{stem}{}", check(&stem))
+        };
+        let (id, secret) = ("a".repeat(ID), "b".repeat(SECRET));
+        assert!(AgentKey::parse(&with_check(&id, &secret)).is_ok());
+        let strange = |text: &str| format!("-{}", &text[1..]);
+        for (id, secret) in
+            [(&id[1..], &*secret), (&*id, &secret[1..]), (&strange(&id), &secret), (&id, &strange(&secret))]
+        {
+            assert!(AgentKey::parse(&with_check(id, secret)).is_err(), "{id} {secret}");
+        }
+    }
+
+    #[test]
     fn a_key_in_foreign_text_cannot_be_read() {
         let key = AgentKey::generate();
         let text = format!("/a/{0}/?k={0}&x=é", key.expose());

@@ -47,7 +47,7 @@ const SIGNER: [&str; 7] = ["decision", "key", "signing", "receipt", "clock", "au
 /// ones come first.
 const SIGNER_SUITE: [&[&str]; 3] = [
     &["access::", "chain::", "credentials::", "grants::", "hooks::", "policy_file::", "threats::", "visitors::"],
-    &["confirm::", "keeping::"],
+    &["confirm::", "doctor::", "keeping::"],
     &["door::", "matrix::"],
 ];
 
