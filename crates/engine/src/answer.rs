@@ -160,4 +160,19 @@ mod tests {
         let refused = batch(r#"{"error":{"status_code":400,"content":"No.","error_code":"FileTypeForbiddenError"}}"#);
         assert!(matches!(refused, Answer::Refused(ServerRefusal { status: 400, .. })));
     }
+
+    #[test]
+    fn a_refusal_says_how_long_to_wait_in_whole_seconds_or_not_at_all() {
+        for (said, wait) in [
+            (Some("7"), Some(Millis(7_000))),
+            (Some(" 0 "), Some(Millis(0))),
+            (Some("soon"), None),
+            (Some("-1"), None),
+            (Some("1.5"), None),
+            (None, None),
+        ] {
+            let answer = read_reply(&Expect::Facts, &Reply { status: 429, retry_after: said, body: None });
+            assert!(matches!(&answer, Answer::Refused(refusal) if refusal.retry_after == wait), "{said:?}: {answer:?}");
+        }
+    }
 }

@@ -226,6 +226,26 @@ mod tests {
     };
 
     #[test]
+    fn each_kind_of_credential_has_its_place_in_a_request() {
+        let form = || {
+            let fields = vec![text("UPLOADCARE_PUB_KEY", "demopublickey"), text("file", "bytes")];
+            Request { body: Body::Form(fields), ..credential(RequestId(1), "/base/", 1) }
+        };
+        let names = |request: &Request| {
+            let Body::Form(fields) = &request.body else { panic!("no form") };
+            fields.iter().map(|field| field.name.clone()).collect::<Vec<_>>()
+        };
+        let signature = Credential::Signature { signature: "ab".to_owned(), expire: 9 };
+        let signed = with_credential(form(), Some(signature));
+        assert_eq!(names(&signed), ["UPLOADCARE_PUB_KEY", "signature", "expire", "file"]);
+        assert!(signed.bearer.is_none());
+        let token = with_credential(form(), Some(Credential::Jwt { token: "t".to_owned() }));
+        assert_eq!((names(&token).len(), token.bearer), (2, Some(Secret("t".to_owned()))));
+        let open = with_credential(form(), None);
+        assert_eq!((names(&open).len(), open.bearer), (2, None));
+    }
+
+    #[test]
     fn the_signer_can_read_what_it_is_sent() {
         let config = Config::new(PublicKey::parse("demopublickey").unwrap());
         let uuid = FileUuid::parse("17be4678-dab7-4bc7-8753-28914a22960a").unwrap();
