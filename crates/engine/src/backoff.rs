@@ -69,6 +69,14 @@ impl Chance {
 mod tests {
     use super::*;
 
+    /// Of SplitMix64, as its author published it, for the seed 0.
+    #[test]
+    fn chance_is_what_its_author_published() {
+        let mut chance = Chance::new(0);
+        let numbers = [(); 3].map(|()| chance.up_to(u64::MAX - 1));
+        assert_eq!(numbers, [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f]);
+    }
+
     #[test]
     fn many_attempts_again_are_spread_over_time() {
         let mut retries = Retries::default();

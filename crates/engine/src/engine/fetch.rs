@@ -125,3 +125,23 @@ fn name_in(url: &str) -> &str {
         _ => url,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_called_what_its_address_ends_with() {
+        for (url, name) in [
+            ("https://example.com/a/b.png", "b.png"),
+            ("https://example.com/a/b.png?c=/d#e", "b.png"),
+            ("https://example.com/a/", "a"),
+            ("https://example.com", "example.com"),
+            ("?c", "?c"),
+            ("///", "///"),
+            ("", ""),
+        ] {
+            assert_eq!(name_in(url), name, "{url}");
+        }
+    }
+}
