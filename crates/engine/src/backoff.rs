@@ -69,7 +69,7 @@ impl Chance {
 mod tests {
     use super::*;
 
-    /// Of SplitMix64, as its author published it, for the seed 0.
+    /// Of `SplitMix64`, as its author published it, for the seed 0.
     #[test]
     fn chance_is_what_its_author_published() {
         let mut chance = Chance::new(0);
