@@ -542,6 +542,17 @@ mod tests {
     }
 
     #[test]
+    fn each_file_of_a_conversion_counts() {
+        let paths = |count| (0..count).map(|path| path.to_string()).collect();
+        let conversion =
+            |count| updock_types::rest::Conversion { paths: paths(count), store: None, save_in_group: None };
+        for count in [1, 2, 30] {
+            assert_eq!(Need::of_call(&Call::DocumentConvert(conversion(count))).count, count);
+            assert_eq!(Need::of_call(&Call::VideoConvert(conversion(count))).count, count);
+        }
+    }
+
+    #[test]
     fn approval_is_asked_for_only_where_all_else_is_granted() {
         let need = || Need::of(updock_types::OperationId::FileDelete.row());
         let approval = |scopes: &[&str]| Narrowing {
