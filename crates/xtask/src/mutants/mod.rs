@@ -46,7 +46,17 @@ const SIGNER: [&str; 7] = ["decision", "key", "signing", "receipt", "clock", "au
 /// Tests of the signer that need no database server and kill nothing: the others take long and look elsewhere. The quick
 /// ones come first.
 const SIGNER_SUITE: [&[&str]; 3] = [
-    &["access::", "chain::", "credentials::", "grants::", "hooks::", "policy_file::", "threats::", "visitors::"],
+    &[
+        "access::",
+        "chain::",
+        "credentials::",
+        "grants::",
+        "hooks::",
+        "policy_asked::",
+        "policy_file::",
+        "threats::",
+        "visitors::",
+    ],
     &["confirm::", "doctor::", "keeping::"],
     &["door::", "matrix::"],
 ];
