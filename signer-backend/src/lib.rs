@@ -43,6 +43,7 @@ mod serve;
 mod signer;
 pub mod signing;
 pub mod state;
+mod strangers;
 mod taken;
 pub mod tokens;
 mod upstream;

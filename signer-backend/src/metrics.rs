@@ -54,6 +54,7 @@ pub struct Metrics {
     decisions: Mutex<BTreeMap<(String, &'static str, &'static str), u64>>,
     answers: Mutex<BTreeMap<u16, u64>>,
     unrecorded: AtomicU64,
+    left_out: AtomicU64,
     webhooks: Mutex<BTreeMap<&'static str, u64>>,
     policies: Mutex<BTreeMap<&'static str, u64>>,
     shadows: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
@@ -100,6 +101,11 @@ impl Metrics {
         self.unrecorded.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Somebody was turned away without a record of their own.
+    pub fn left_out(&self) {
+        self.left_out.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// All of it as text. Source: Prometheus, text-based exposition format 0.0.4.
     pub fn text(&self) -> String {
         let mut text = String::new();
@@ -137,6 +143,12 @@ impl Metrics {
         );
         let _ = writeln!(text, "# TYPE updock_unrecorded_reads_total counter");
         let _ = writeln!(text, "updock_unrecorded_reads_total {}", self.unrecorded.load(Ordering::Relaxed));
+        let _ = writeln!(
+            text,
+            "# HELP updock_turned_away_unrecorded_total Requests turned away without a record of their own."
+        );
+        let _ = writeln!(text, "# TYPE updock_turned_away_unrecorded_total counter");
+        let _ = writeln!(text, "updock_turned_away_unrecorded_total {}", self.left_out.load(Ordering::Relaxed));
         self.requests.write(&mut text, "updock_request_seconds", "Whole requests, Uploadcare's time included.");
         self.upstream.write(&mut text, "updock_upstream_seconds", "Calls of Uploadcare.");
         self.recorded.write(&mut text, "updock_audit_seconds", "How long a record took to be on the disk.");

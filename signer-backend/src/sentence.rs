@@ -150,6 +150,15 @@ pub(crate) fn not_carried_out(caller: &Caller, words: &str, why: &str) -> String
     format!("The request of {} to {words} came to nothing: {why}", caller.name())
 }
 
+/// Some were turned away without a record of their own, the last of them `who`.
+pub(crate) fn left_out(who: &str, count: u64) -> String {
+    let were = if count == 1 { "was" } else { "were" };
+    format!(
+        "{} {were} turned away without a record of their own, because too many came from one address; the last: {who}.",
+        counted(count, "request")
+    )
+}
+
 /// A call that was allowed and that Uploadcare answered.
 pub(crate) fn carried_out(caller: &Caller, words: &str, status: u16) -> String {
     if status < 400 {

@@ -20,6 +20,7 @@ use crate::sending::Upstream;
 use crate::sentence::{self, Pass};
 use crate::signing::Signing;
 use crate::state::{MemoryState, State as Store};
+use crate::strangers::{Recorded, Strangers};
 use crate::tokens::is_token;
 use crate::webhooks::{self as hooks, events::Streams};
 use crate::{audit, clock, cors, credentials, front, jobs, limits, openapi, operation, own, patience, upstream};
@@ -71,6 +72,7 @@ struct Inner {
     /// Changes whenever the policy was replaced.
     replaced: watch::Sender<()>,
     running_on: Arc<Semaphore>,
+    strangers: Strangers,
 }
 
 /// Settings of a [`Signer`].
@@ -147,6 +149,7 @@ impl SignerBuilder {
             standing: Standing::default(),
             replaced: watch::Sender::new(()),
             running_on: Arc::new(Semaphore::new(RUNNING_ON)),
+            strangers: Strangers::default(),
         }))
     }
 }
@@ -598,14 +601,7 @@ impl FromRequestParts<Signer> for Visit {
             let keyless = !parts.headers.contains_key(header::AUTHORIZATION);
             match visitors.as_ref().filter(|_| keyless).map_or(Ok(()), |limiter| limiter.check(peer)) {
                 Ok(()) => signer.within_rates(signer.who(&parts.headers, peer, &live).await, peer).await,
-                Err(wait) => Err(Fault::new(
-                    ProblemKind::Throttled,
-                    format!(
-                        "Too many requests from your address; ask again in {}.",
-                        sentence::duration(wait.as_secs())
-                    ),
-                )
-                .retry_after(wait)),
+                Err(wait) => Err(too_many(wait)),
             }
         };
         match caller {
@@ -613,6 +609,16 @@ impl FromRequestParts<Signer> for Visit {
             Err(fault) => {
                 let origin = parts.headers.get(header::ORIGIN).map(|value| String::from_utf8_lossy(value.as_bytes()));
                 let who = sentence::stranger(peer, origin.as_deref());
+                if let Recorded::WithOthers { wait, say } = signer.0.strangers.turned_away(peer) {
+                    signer.0.metrics.left_out();
+                    if let Some(count) = say {
+                        let record = Record { peer, ..record(Phase::Event, None, sentence::left_out(&who, count)) };
+                        signer.record(record).await?;
+                    }
+                    // Who was throttled already, knows for how long.
+                    let unknown = fault.status() == 401;
+                    return Err(if unknown { too_many(wait) } else { fault });
+                }
                 let text = sentence::turned_away(&who, parts.method.as_str(), parts.uri.path(), fault.detail());
                 let record =
                     Record { peer, verdict: Some(Verdict::Deny), ..record(Phase::Decision, Some(request_id), text) };
@@ -621,6 +627,11 @@ impl FromRequestParts<Signer> for Visit {
             }
         }
     }
+}
+
+fn too_many(wait: Duration) -> Fault {
+    let sentence = format!("Too many requests from your address; ask again in {}.", sentence::duration(wait.as_secs()));
+    Fault::new(ProblemKind::Throttled, sentence).retry_after(wait)
 }
 
 fn key_in_query(uri: &Uri) -> bool {

@@ -36,6 +36,7 @@ mod reload;
 mod soak;
 mod stage;
 mod state;
+mod strangers;
 mod threats;
 mod tokens;
 mod visitors;

@@ -108,6 +108,8 @@ impl Load {
                 };
                 match timeout(PATIENCE, answered).await {
                     Ok(Ok(status)) if status == expected => None,
+                    // Strangers who come in numbers are told to wait.
+                    Ok(Ok(429)) if kind == Kind::Stranger => None,
                     Ok(Ok(status)) => Some(status.to_string()),
                     Ok(Err(error)) => Some(error),
                     Err(_) => Some("nothing in time".to_owned()),
