@@ -458,6 +458,44 @@ mod tests {
     }
 
     #[test]
+    fn the_rule_that_is_told_is_the_one_that_decided() {
+        let granted = Grants::default().add(Area::Files, Level::Write, rule("first"));
+        let need = || Need { level: Level::Read, ..Need::of_operation("files.list").unwrap() };
+        let told = |grants: &Grants| decide(grants, need()).rule.map(|rule| rule.text.to_string());
+        for (grants, expected) in [
+            (granted.clone().add(Area::Files, Level::Write, rule("as much")), "first"),
+            (granted.clone().add(Area::Files, Level::Read, rule("less")), "first"),
+            (granted.clone().add(Area::Files, Level::Full, rule("more")), "more"),
+            (granted.clone().capped(Area::Files, Level::Write, &rule("as much")), "first"),
+            (granted.clone().capped(Area::Files, Level::Full, &rule("more")), "first"),
+            (granted.clone().capped(Area::Files, Level::Read, &rule("less")), "less"),
+        ] {
+            assert_eq!(told(&grants).as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn what_is_on_every_list_is_on_the_list() {
+        let only = |grants: Grants, ids: &[&str]| {
+            let scopes = ids.iter().map(|id| Scope::parse(id).unwrap()).collect();
+            grants.narrowed(Narrowing { only: Some(scopes), ..Narrowing::of(rule("only")) })
+        };
+        let one = only(Grants::default(), &["files.list", "files.info"]);
+        let both = only(one.clone(), &["files.list", "project"]);
+        for (grants, id, listed) in [
+            (&Grants::default(), "files.delete", true),
+            (&one, "files.list", true),
+            (&one, "files.info", true),
+            (&one, "files.delete", false),
+            (&both, "files.list", true),
+            (&both, "files.info", false),
+            (&both, "project.info", false),
+        ] {
+            assert_eq!(grants.lists(&Need::of_operation(id).unwrap()), listed, "{id}");
+        }
+    }
+
+    #[test]
     fn a_grant_counts_in_its_own_area_only_and_more_never_allows_less() {
         for row in OPERATIONS {
             for area in Area::ALL {
