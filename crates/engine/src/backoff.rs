@@ -78,6 +78,16 @@ mod tests {
     }
 
     #[test]
+    fn chance_reaches_both_ends() {
+        let mut chance = Chance::new(7);
+        assert_eq!(chance.up_to(0), 0);
+        let mut seen = [(); 50].map(|()| chance.up_to(1)).to_vec();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen, [0, 1]);
+    }
+
+    #[test]
     fn many_attempts_again_are_spread_over_time() {
         let mut retries = Retries::default();
         let waits: Vec<u64> = (0..60).map(|_| retries.take(Millis(1_000)).0).collect();

@@ -157,8 +157,17 @@ mod tests {
         broker.receive(Millis(700), Millis(500), &issued(60, Some(2)));
         assert!(broker.spend(Millis(54_499), 1).is_some());
         assert!(!broker.usable(Millis(54_500)));
+        assert!(broker.show(Millis(54_499)).is_some() && broker.show(Millis(54_500)).is_none());
         assert!(broker.spend(Millis(600), 1).is_some());
         assert!(broker.spend(Millis(600), 1).is_none());
+    }
+
+    #[test]
+    fn early_failures_are_counted_until_a_credential_comes() {
+        let mut broker = Broker::default();
+        assert_eq!([(); 3].map(|()| broker.early_failure()), [1, 2, 3]);
+        broker.receive(Millis(0), Millis(0), &issued(60, None));
+        assert_eq!(broker.early_failure(), 1);
     }
 
     #[test]

@@ -163,9 +163,15 @@ mod tests {
     fn each_answer_has_its_remedy() {
         for (asked, answer, expected) in [
             (Asked::Part, refusal(500, ""), Verdict::Again(Cause::Server(500))),
+            (Asked::Part, refusal(400, ""), Verdict::Again(Cause::Server(400))),
+            (Asked::Part, refusal(408, ""), Verdict::Again(Cause::Server(408))),
+            (Asked::Part, refusal(413, ""), Verdict::Fail(Failure::Refused { code: "".into(), detail: "D.".into() })),
             (Asked::Part, refusal(403, ""), Verdict::Restart(Cause::Server(403))),
             (Asked::Part, Answer::Unreachable, Verdict::Again(Cause::Network)),
             (Asked::Complete, Answer::Unreachable, Verdict::Inspect(Cause::Network)),
+            (Asked::Complete, refusal(503, ""), Verdict::Inspect(Cause::Server(503))),
+            (Asked::Inspect, refusal(404, ""), Verdict::CompleteAgain),
+            (Asked::Inspect, refusal(503, ""), Verdict::Again(Cause::Server(503))),
             (Asked::Complete, Answer::Nonsense, Verdict::Inspect(Cause::Nonsense)),
             (Asked::Complete, refusal(400, "MultipartFileAlreadyUploadedError"), Verdict::Inspect(Cause::Server(400))),
             (Asked::Complete, refusal(400, "MultipartUploadSizeTooSmallError"), Verdict::Restart(Cause::Server(400))),

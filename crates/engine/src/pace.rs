@@ -342,6 +342,18 @@ mod tests {
     }
 
     #[test]
+    fn an_opening_pace_says_how_far_it_will_open() {
+        let mut pace = Pace::new();
+        for (pacing, budget, opens_to) in
+            [(Pacing::Adaptive, 16, 16), (Pacing::Adaptive, 3, 3), (Pacing::Saver, 6, 2), (Pacing::Steady(3), 6, 3)]
+        {
+            assert_eq!(pace.opens_to(pacing, budget), opens_to, "{pacing:?} {budget}");
+        }
+        pace.refused(Millis(0), 4);
+        assert_eq!(pace.opens_to(Pacing::Adaptive, 16), 4, "it does not open quickly where it was refused");
+    }
+
+    #[test]
     fn part_sizes_keep_the_limits_of_the_api() {
         let pace = Pace::new();
         for (size, parallel, expected) in [

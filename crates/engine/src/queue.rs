@@ -133,6 +133,16 @@ mod tests {
     }
 
     #[test]
+    fn who_left_is_not_counted_among_those_who_wait() {
+        let mut queue = Queue::default();
+        for key in 1..=3 {
+            queue.join(FileKey(key), 10, &mut Turn::UNSET.clone());
+        }
+        queue.forget();
+        assert_eq!(queue.len(), 2);
+    }
+
+    #[test]
     fn who_left_or_was_called_up_does_not_come_twice() {
         let mut queue = Queue::default();
         let mut turn = Turn::UNSET;

@@ -3,7 +3,7 @@
 use crate::{ALL, MIB};
 use std::sync::Arc;
 use updock_engine::simulator::{Endpoint, Fault, Link, World};
-use updock_engine::{Command, Failure, FileKey, FileOptions, Millis, RowState, Which};
+use updock_engine::{Command, Failure, FileKey, FileOptions, Input, Millis, Pacing, RequestId, RowState, Which};
 use updock_types::Tag;
 
 const KIB: u64 = 1024;
@@ -224,5 +224,48 @@ fn once_the_line_is_known_a_request_takes_more_files() {
     world.add(&vec![80_000; 400]);
     world.run();
     let most = world.sent.iter().map(|sent| sent.files).max();
-    assert_eq!(most, Some(24), "not 1 MiB, as at first");
+    assert_eq!((world.sent[0].files, most), (13, Some(24)), "not 1 MiB, as at first");
+}
+
+#[test]
+fn on_a_slow_line_a_request_takes_few_files_and_never_one_alone() {
+    let mut world = World::new(|config| config.pacing = Pacing::Steady(1));
+    world.link.bytes_per_second = Some(20_000);
+    world.add(&[60_000; 40]);
+    world.run();
+    let files: Vec<_> =
+        world.sent.iter().filter(|sent| sent.endpoint == Endpoint::Base).map(|sent| sent.files).collect();
+    assert_eq!(files, [17, 4, 4, 4, 4, 4, 3]);
+}
+
+#[test]
+fn a_batch_goes_together_once_more_and_then_in_halves() {
+    let expired = Fault::Code(401, "AccessTokenExpiredError");
+    for (fault, times, expected) in [
+        (expired, 1, &[8, 8][..]),
+        (expired, 2, &[8, 8, 4, 4]),
+        (Fault::Status(503), 1, &[8, 8]),
+        (Fault::Status(503), 2, &[8, 8, 4, 4]),
+        (Fault::Code(403, "ProjectPublicKeyInvalidError"), 1, &[8]),
+        (Fault::Code(400, "FileTypeForbiddenError"), 1, &[8, 4, 4]),
+        (Fault::Throttled(1), 2, &[8, 8, 8]),
+    ] {
+        let mut world = World::signed(|config| config.pacing = Pacing::Steady(1));
+        for nth in 1..=times {
+            world = world.fault(Endpoint::Base, nth, fault);
+        }
+        world.add(&[64 * KIB; 8]);
+        world.run();
+        let base = world.sent.iter().filter(|sent| sent.endpoint == Endpoint::Base);
+        assert_eq!(base.map(|sent| sent.files).collect::<Vec<_>>(), expected, "{fault:?} {times}");
+    }
+}
+
+#[test]
+fn bytes_of_a_batch_count_for_its_files_in_their_order() {
+    let mut world = World::new(|config| config.pacing = Pacing::Steady(1));
+    world.link.latency = Millis(600_000);
+    let keys = world.add(&[65_000; 3]);
+    world.input(Input::Progressed { request: RequestId(1), sent: 65_010 });
+    assert_eq!([0, 1, 2].map(|at| world.rows[&keys[at]].sent), [65_000, 10, 0]);
 }

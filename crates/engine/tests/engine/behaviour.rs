@@ -505,6 +505,8 @@ fn a_small_file_whose_bytes_have_left_is_being_processed_until_the_answer_is_the
     let mut world = World::new(|_| {});
     world.link = Link { latency: Millis(500), bytes_per_second: Some(1_000_000), ..Link::default() };
     let key = world.add(&[2 * MIB])[0];
+    world.run_until(|world| world.rows[&key].sent > 0);
+    assert_eq!(world.state(key), &RowState::Uploading);
     world.run_until(|world| world.rows[&key].sent == 2 * MIB);
     assert_eq!((world.in_flight(Endpoint::Base), world.state(key)), (1, &RowState::Processing));
 }
@@ -587,4 +589,157 @@ fn a_page_that_is_left_loses_what_is_not_written_down() {
 #[test]
 fn a_secret_is_not_printed() {
     assert_eq!(format!("{:?}", updock_engine::Secret("token".to_owned())), "[redacted]");
+}
+
+#[test]
+fn a_signer_that_only_throttles_is_given_up() {
+    let mut world = World::signed(|_| {}).always(Endpoint::Credential, Fault::Throttled(1));
+    let keys = world.add(&[1]);
+    world.run();
+    assert_eq!(world.state(keys[0]), &RowState::Failed(Failure::Throttled));
+    assert_eq!(world.times(Endpoint::Credential), 21);
+}
+
+#[test]
+fn a_file_that_waits_for_a_credential_says_so() {
+    let mut world = World::signed(|_| {});
+    let keys = world.add(&[1, 30 * MIB]);
+    for key in keys {
+        assert_eq!(world.state(key), &RowState::Waiting(WaitReason::Signing));
+    }
+}
+
+#[test]
+fn what_is_under_way_already_needs_no_credential_and_is_not_held_to_a_later_policy() {
+    let under_way = || {
+        let mut world = World::signed(|_| {});
+        world.service.token_operations = Some(1);
+        let key = world.add(&[60 * MIB])[0];
+        world.run_until(|world| world.times(Endpoint::Part) == 3);
+        (world, key)
+    };
+    let (world, large) = under_way();
+    let mut world = world.fault(Endpoint::Credential, 2, Fault::Status(403));
+    let small = world.add(&[5])[0];
+    world.run();
+    let refused = |state: &RowState| matches!(state, RowState::Failed(Failure::CredentialRefused { .. }));
+    assert!(refused(world.state(small)), "{:?}", world.state(small));
+    assert!(matches!(world.state(large), RowState::Done { .. }), "{:?}", world.state(large));
+
+    let (mut world, large) = under_way();
+    world.service.signer_policy.max_file_size = Some(10);
+    world.add(&[5]);
+    world.run();
+    assert_eq!(done(&world), 2, "{:?}", world.state(large));
+}
+
+#[test]
+fn a_part_is_tried_fourteen_times_and_a_lost_upload_started_four_times() {
+    let mut world = World::new(|_| {}).always(Endpoint::Part, Fault::Status(500));
+    let key = world.add(&[30 * MIB])[0];
+    world.run();
+    assert_eq!(world.state(key), &RowState::Failed(Failure::GaveUp(Cause::Server(500))));
+    let tried = |part| world.sent.iter().filter(|sent| sent.part == Some(part)).count();
+    assert_eq!((0..6).map(tried).max(), Some(14));
+
+    let mut world = World::new(|_| {}).always(Endpoint::Part, Fault::Status(404));
+    let key = world.add(&[30 * MIB])[0];
+    world.run();
+    assert_eq!(world.state(key), &RowState::Failed(Failure::GaveUp(Cause::Server(404))));
+    assert_eq!(world.times(Endpoint::Start), 4);
+}
+
+#[test]
+fn completion_in_a_project_without_a_signer_fails_where_the_service_wants_a_credential() {
+    let mut world = World::new(|_| {}).always(Endpoint::Complete, Fault::Code(400, "SignatureRequiredError"));
+    let key = world.add(&[30 * MIB])[0];
+    world.run();
+    let detail = "A sentence.".into();
+    assert_eq!(world.state(key), &RowState::Failed(Failure::CredentialRefused { detail }));
+    assert_eq!(world.times(Endpoint::Complete), 1);
+}
+
+#[test]
+fn a_completion_that_was_broken_off_is_looked_up_before_it_is_asked_for_again() {
+    let mut world = World::new(|_| {});
+    world.add(&[30 * MIB]);
+    world.run_until(|world| world.in_flight(Endpoint::Complete) == 1);
+    world.command(Command::Pause(ALL));
+    let before = world.sent.len();
+    world.command(Command::Resume(ALL));
+    world.run();
+    let asked: Vec<_> = world.sent[before..].iter().map(|sent| sent.endpoint).collect();
+    assert_eq!((done(&world), &asked[..2]), (1, &[Endpoint::Info, Endpoint::Complete][..]));
+}
+
+#[test]
+fn an_engine_is_busy_while_a_file_waits_or_is_under_way() {
+    let mut world = World::new(|_| {});
+    assert!(!world.engine.is_busy());
+    world.input(Input::Budget(0));
+    world.add(&[3]);
+    assert!(world.engine.is_busy(), "it waits for a share");
+    world.input(Input::Budget(8));
+    world.run();
+    assert!(!world.engine.is_busy());
+}
+
+#[test]
+fn another_signer_is_asked_anew_and_other_settings_keep_the_credential() {
+    let mut config = None;
+    let mut world = World::signed(|settings| config = Some(settings.clone()));
+    let mut config = config.unwrap();
+    world.add(&[1]);
+    world.run();
+    config.budget = 4;
+    for (credentials, asked) in [("http://signer/credential", 1), ("http://signer/credential?another", 2)] {
+        config.credentials = CredentialSource::Url(credentials.to_owned());
+        world.input(Input::Configured(Box::new(config.clone())));
+        world.add(&[1]);
+        world.run();
+        assert_eq!(world.times(Endpoint::Credential), asked, "{credentials}");
+    }
+    assert_eq!(done(&world), 3);
+}
+
+#[test]
+fn a_rejected_file_takes_nobodys_place() {
+    let mut world = World::new(|config| {
+        config.policy = UploadPolicy { max_file_size: Some(10), max_files: Some(2), accept: Vec::new() };
+    });
+    world.add(&[11, 5]);
+    world.add(&[6]);
+    let last = world.add(&[7])[0];
+    world.run();
+    assert_eq!((done(&world), world.state(last)), (2, &RowState::Rejected(Refusal::TooMany { limit: 2 })));
+}
+
+#[test]
+fn a_request_is_broken_off_by_how_far_it_came() {
+    for (sent, after) in [(0, 20_000), (1, 30_000), (600_000, 60_000)] {
+        let mut world = World::new(|_| {});
+        world.link.latency = Millis(600_000);
+        world.add(&[600_000]);
+        world.input(Input::Progressed { request: updock_engine::RequestId(1), sent });
+        assert_eq!(world.engine.deadline(), Some(Millis(after)), "{sent} bytes have left");
+    }
+}
+
+#[test]
+fn a_credential_is_asked_for_as_many_files_as_wait() {
+    let mut world = World::new(|config| config.credentials = CredentialSource::Page).recording();
+    world.add(&[600_000; 40]);
+    let trace = world.trace.as_ref().unwrap();
+    assert!(trace.iter().any(|line| line.contains("operations: 40")), "{trace:?}");
+}
+
+#[test]
+fn an_upload_that_cannot_be_written_down_would_be_lost() {
+    let mut world = World::new(|_| {});
+    world.journaling = updock_engine::simulator::Journaling::Fails;
+    world.add(&[30 * MIB]);
+    world.run_until(|world| world.times(Endpoint::Part) == 4);
+    assert!(world.engine.would_lose());
+    world.run();
+    assert_eq!(done(&world), 1);
 }

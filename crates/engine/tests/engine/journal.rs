@@ -314,3 +314,28 @@ fn a_signed_upload_is_confirmed_after_a_kill_without_another_credential() {
     assert!(matches!(world.state(keys[0]), RowState::Done { confirmed: true, .. }));
     assert_eq!((world.times(Endpoint::Credential), world.times(Endpoint::Start)), (1, 1));
 }
+
+#[test]
+fn who_pauses_and_resumes_while_a_file_is_compared_goes_on() {
+    let (mut world, _) = halfway(3);
+    world.fingerprinting = Fingerprinting::Within(Millis(1_000));
+    let key = world.kill(Kill { then: Then::Add, ..Kill::default() })[0];
+    assert_eq!(world.state(key), &RowState::Checking);
+    world.command(Command::Pause(Which::One(key)));
+    world.command(Command::Resume(Which::One(key)));
+    world.run();
+    assert!(is_done(&world, key), "{:?}", world.state(key));
+}
+
+#[test]
+fn a_file_that_goes_on_counts_among_those_that_a_policy_allows() {
+    let world = World::new(|config| config.policy.max_files = Some(2));
+    let (mut world, key) = halfway_in(world, 3);
+    let right = world.file(key).clone();
+    world.kill(Kill { then: Then::Leave, ..Kill::default() });
+    let other = |name: &str| OnDisk { facts: NewFile { name: name.into(), ..right.facts.clone() }, content: 3 };
+    let keys = world.add_files(vec![right.clone(), other("a"), other("b")]);
+    world.run();
+    assert!(is_done(&world, keys[0]) && is_done(&world, keys[1]));
+    assert!(matches!(world.state(keys[2]), RowState::Rejected(_)), "{:?}", world.state(keys[2]));
+}

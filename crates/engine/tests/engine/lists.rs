@@ -2,7 +2,9 @@
 
 use crate::ALL;
 use updock_engine::simulator::{Endpoint, Fault, World};
-use updock_engine::{Command, Config, Failure, FileKey, Group, Input, NewFile, RowState, WhenDone, Which};
+use updock_engine::{
+    Cause, Command, Config, Failure, FileKey, Group, Input, Millis, NewFile, RowState, WhenDone, Which,
+};
 use updock_types::FileUuid;
 
 fn grouping(config: &mut Config) {
@@ -23,7 +25,7 @@ fn a_group_holds_all_files_in_the_order_of_the_list_and_verifies_them() {
     let expected: Vec<FileUuid> = keys.iter().map(|key| uuid(&world, *key)).collect();
     assert_eq!(world.service.groups, [expected]);
     assert!(world.sent.len() <= 40, "{} requests", world.sent.len());
-    assert_eq!(world.times(Endpoint::Info), 0);
+    assert_eq!((world.times(Endpoint::Info), world.service.token), (0, 0));
 }
 
 #[test]
@@ -76,6 +78,32 @@ fn a_group_is_tried_again_and_its_failure_is_told() {
     world.command(Command::Retry(ALL));
     world.run();
     assert!(matches!(world.engine.group(), Group::Made { .. }));
+}
+
+#[test]
+fn a_group_that_cannot_be_made_is_given_up_after_as_many_attempts_as_any_request() {
+    let detail = "A sentence.".into();
+    for (fault, failure, attempts) in [
+        (Fault::Status(503), Failure::GaveUp(Cause::Server(503)), 14),
+        (Fault::Throttled(1), Failure::Throttled, 21),
+        (Fault::Code(401, "AccessTokenExpiredError"), Failure::CredentialRefused { detail }, 3),
+    ] {
+        let mut world = World::signed(grouping).always(Endpoint::Group, fault);
+        world.add(&[1, 2]);
+        world.run();
+        assert_eq!(world.engine.group(), &Group::Failed(failure), "{fault:?}");
+        assert_eq!(world.times(Endpoint::Group), attempts, "{fault:?}");
+    }
+}
+
+#[test]
+fn a_throttled_group_waits_as_long_as_the_service_asked() {
+    let mut world = World::new(grouping).fault(Endpoint::Group, 1, Fault::Throttled(7));
+    world.add(&[1, 2]);
+    world.run();
+    let at: Vec<_> = world.sent.iter().filter(|sent| sent.endpoint == Endpoint::Group).map(|sent| sent.at).collect();
+    assert_eq!(at.len(), 2);
+    assert!(at[1].since(at[0]) >= Millis(7_000), "{at:?}");
 }
 
 fn file(name: &str, modified: u64) -> NewFile {
