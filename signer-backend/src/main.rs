@@ -21,7 +21,7 @@ use updock_signer::log::LineLog;
 use updock_signer::policy::cli::{PolicyCommand, summary};
 use updock_signer::policy::{self, Keeping, Policy};
 use updock_signer::reload::Reload;
-use updock_signer::signing::Signing;
+use updock_signer::signing::{Signing, Verifying};
 use updock_signer::state::{self, State};
 use updock_signer::webhooks::{self, cli::Webhooks};
 use updock_signer::{Limits, Signer, private, receipt, serve};
@@ -219,6 +219,11 @@ async fn open_state(policy: &Policy) -> Result<Arc<dyn State>, String> {
     state::open(&policy.keeping.place).await.map_err(|error| format!("the state cannot be opened: {error}"))
 }
 
+/// For commands that only read.
+async fn open_kept_state(policy: &Policy) -> Result<Arc<dyn State>, String> {
+    state::open_kept(&policy.keeping.place).await.map_err(|error| format!("the state cannot be read: {error}"))
+}
+
 /// The keys that sign, from the policy or kept in the state.
 struct SigningKeys {
     audit: Signing,
@@ -244,7 +249,7 @@ impl SigningKeys {
 fn audit(file: &PolicyFile, command: &Audit) -> Result<(), String> {
     let policy = file.load(None)?;
     let whole = runtime()?.block_on(async {
-        let state = open_state(&policy).await?;
+        let state = open_kept_state(&policy).await?;
         audit::cli::run(command, state, policy.keeping.audit_key.as_ref(), &mut io::stdout()).await
     })?;
     if whole { Ok(()) } else { Err("the audit log is not whole".to_owned()) }
@@ -262,8 +267,7 @@ fn keys(command: &KeysCommand) -> Result<(), String> {
 fn verify_receipt(file: &PolicyFile, text: &str, json: bool) -> Result<(), String> {
     let policy = file.load(None)?;
     let receipt = runtime()?.block_on(async {
-        let state = open_state(&policy).await?;
-        let key = SigningKeys::of(&policy, &*state).await?.receipts.verifying();
+        let key = receipt_key(&policy).await?;
         let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
         receipt::verify(&[key], text.trim(), now).map_err(|error| error.to_string())
     })?;
@@ -277,10 +281,24 @@ fn verify_receipt(file: &PolicyFile, text: &str, json: bool) -> Result<(), Strin
     ))
 }
 
+/// What verifies receipts. Where the policy brings the key along, no state is needed.
+async fn receipt_key(policy: &Policy) -> Result<Verifying, String> {
+    if let Some(key) = &policy.keeping.receipts.key {
+        return Ok(key.verifying());
+    }
+    let kept = Signing::known(&*open_kept_state(policy).await?, receipt::KEY).await;
+    let kept = kept.map_err(|error| format!("the state cannot be read: {error}"))?;
+    let key = kept.ok_or("no signer has given a receipt from this state, so there is no key to verify one with")?;
+    Ok(key.verifying())
+}
+
 fn hooks(file: &PolicyFile, command: &Webhooks) -> Result<(), String> {
     let policy = file.load(None)?;
     let quiet = runtime()?.block_on(async {
-        let state = open_state(&policy).await?;
+        let state = match command {
+            Webhooks::Sync { .. } => open_state(&policy).await?,
+            Webhooks::Dead { .. } | Webhooks::Replay { .. } => open_kept_state(&policy).await?,
+        };
         webhooks::cli::run(command, &policy, state, &mut io::stdout()).await
     })?;
     if quiet { Ok(()) } else { Err("somebody else is told what happens in this project".to_owned()) }

@@ -29,9 +29,18 @@ impl Signing {
     pub async fn kept(state: &dyn State, name: &str) -> Result<Self, StateError> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).expect("the operating system gives random bytes");
-        let kept = state.value_or(format!("signing:{name}"), seed.to_vec()).await?;
+        let kept = state.value_or(value_name(name), seed.to_vec()).await?;
+        Self::of_value(name, kept)
+    }
+
+    /// The same if it was made already.
+    pub async fn known(state: &dyn State, name: &str) -> Result<Option<Self>, StateError> {
+        state.value(value_name(name)).await?.map(|kept| Self::of_value(name, kept)).transpose()
+    }
+
+    fn of_value(name: &str, kept: Vec<u8>) -> Result<Self, StateError> {
         let seed = kept.try_into().map_err(|_| StateError::File {
-            path: format!("signing:{name}"),
+            path: value_name(name),
             why: "the kept key has the wrong length; remove it, and a new one is made".to_owned(),
         })?;
         Ok(Self::from_seed(seed))
@@ -57,6 +66,11 @@ impl Signing {
         const HEAD: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
         [&HEAD[..], &self.key.to_bytes()].concat()
     }
+}
+
+/// What a key is called among the values of the state.
+fn value_name(name: &str) -> String {
+    format!("signing:{name}")
 }
 
 impl fmt::Debug for Signing {

@@ -134,7 +134,11 @@ pub async fn run(
             let key = match (public_key, key) {
                 (Some(text), _) => Verifying::parse(text).ok_or("a public key has 64 small hexadecimal digits")?,
                 (None, Some(key)) => key.verifying(),
-                (None, None) => Signing::kept(&*state, super::KEY).await.map_err(unread)?.verifying(),
+                (None, None) => Signing::known(&*state, super::KEY)
+                    .await
+                    .map_err(unread)?
+                    .ok_or("no signer has begun a log in this state, so there is nothing to verify")?
+                    .verifying(),
             };
             let outside = match checkpoints {
                 None => Vec::new(),

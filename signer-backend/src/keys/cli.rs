@@ -145,7 +145,7 @@ pub async fn run(command: &KeysCommand, out: &mut (dyn Write + Send)) -> Result<
             house.make(KEY_DERIVE.id, &agent, plan, new.json).await?
         }
         KeysCommand::List { file, agent, json } => {
-            let house = House::open(file).await?;
+            let house = House::kept(file).await?;
             if let Some(agent) = agent {
                 house.agent(agent)?;
             }
@@ -174,6 +174,13 @@ impl House {
             return Err("this policy keeps its state in memory, where only the running signer sees it; ask that over HTTP, at /v1/keys".to_owned());
         }
         let state = state::open(&policy.keeping.place).await.map_err(|error| kept(&error))?;
+        Ok(Self { policy, state })
+    }
+
+    /// The same for whoever only reads: no state is made.
+    async fn kept(file: &PolicyFile) -> Result<Self, String> {
+        let policy = file.load(None)?;
+        let state = state::open_kept(&policy.keeping.place).await.map_err(|error| kept(&error))?;
         Ok(Self { policy, state })
     }
 

@@ -121,7 +121,7 @@ pub async fn run(command: &PolicyCommand, file: &PolicyFile, out: &mut (dyn Writ
             let (policy, other) = (file.load(None)?, load(with)?);
             let since = text::seconds(since)?;
             let cannot = |error: state::StateError| format!("the audit log cannot be read: {error}");
-            let kept = state::open(&policy.keeping.place).await.map_err(cannot)?;
+            let kept = state::open_kept(&policy.keeping.place).await.map_err(cannot)?;
             let from = (state::now() - i64::from(since) * 1000).saturating_mul(1000);
             let mut rows = pin!(recorded(kept, from));
             let mut simulation = Simulation::default();

@@ -10,6 +10,7 @@ mod memory;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod sqlite;
+mod standing;
 mod types;
 
 pub use memory::MemoryState;
@@ -135,5 +136,19 @@ pub async fn open(place: &Place) -> Result<Arc<dyn State>, StateError> {
         Place::Postgres(url) => Ok(Arc::new(PostgresState::open(url).await?)),
         #[cfg(not(feature = "postgres"))]
         Place::Postgres(_) => Err(StateError::Closed),
+    }
+}
+
+/// Opens the state at `place` for whoever only reads it: what is not there is an error, and is not made. A log that was
+/// made by looking at it would be empty, and whole.
+pub async fn open_kept(place: &Place) -> Result<Arc<dyn State>, StateError> {
+    match place {
+        Place::Memory => Err(StateError::InMemory),
+        Place::Sqlite(path) if !path.metadata().is_ok_and(|found| found.len() > 0) => {
+            Err(StateError::Absent { place: path.display().to_string() })
+        }
+        #[cfg(feature = "postgres")]
+        Place::Postgres(url) => Ok(Arc::new(PostgresState::open_kept(url).await?)),
+        place => open(place).await,
     }
 }

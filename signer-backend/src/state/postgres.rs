@@ -33,6 +33,23 @@ const MOST_NODES: i64 = 999;
 impl PostgresState {
     /// Connects by an address like `postgres://user:password@host/database`, and brings the tables up to date.
     pub async fn open(url: &str) -> Result<Self, StateError> {
+        Self::connected(url).await?.up_to_date().await
+    }
+
+    /// The same where tables of ours are there already; in an empty database nothing is made.
+    pub(super) async fn open_kept(url: &str) -> Result<Self, StateError> {
+        let state = Self::connected(url).await?;
+        let ours: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
+            .fetch_one(&state.pool)
+            .await?;
+        if !ours {
+            let name = state.options.get_database().unwrap_or_default();
+            return Err(StateError::Absent { place: format!("the PostgreSQL database {name:?}") });
+        }
+        state.up_to_date().await
+    }
+
+    async fn connected(url: &str) -> Result<Self, StateError> {
         let options: PgConnectOptions = url.parse()?;
         let options = options.application_name("updock-signer").disable_statement_logging();
         let pool = PgPoolOptions::new()
@@ -40,10 +57,14 @@ impl PostgresState {
             .acquire_timeout(Duration::from_secs(5))
             .connect_with(options.clone())
             .await?;
+        Ok(Self { pool, options, chain: Mutex::default() })
+    }
+
+    async fn up_to_date(self) -> Result<Self, StateError> {
         // sqlx takes a lock meanwhile, so instances that start together do not meet here. A copy of the database
         // before a change is the database administrator's.
-        sqlx::migrate!("migrations/postgres").run(&pool).await?;
-        Ok(Self { pool, options, chain: Mutex::default() })
+        sqlx::migrate!("migrations/postgres").run(&self.pool).await?;
+        Ok(self)
     }
 
     async fn own_chain(&self) -> Result<(PgConnection, String), StateError> {

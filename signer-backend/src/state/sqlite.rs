@@ -3,9 +3,12 @@
 //! One task writes. What waits when it comes by goes into one transaction and is answered after one `fsync`: many
 //! requests share the disk's wait. An error of the database is the disk's and not one request's (nothing here relies
 //! on a constraint to fail), so it fails the whole batch. Reads have connections of their own and never wait for it.
+//!
+//! Nothing is written to a file that is no longer at its path: that is looked at before every transaction.
 
 use super::file_system::network_file_system;
 use super::memory::Rates;
+use super::standing::Standing;
 use super::{
     Answer, AuditQuery, AuditRow, ChainEnd, ChainFor, Claim, Delivery, Errand, ErrandOutcome, EventRow, KEYS_KEPT,
     KeptAnswer, KeyRow, Mark, MarkKind, Received, Spent, State, StateError, Taken,
@@ -24,6 +27,7 @@ use tokio::sync::{mpsc, oneshot};
 /// See the module.
 pub struct SqliteState {
     path: PathBuf,
+    standing: Standing,
     jobs: mpsc::Sender<Job>,
     read: SqlitePool,
     /// One instance needs no disk to count calls.
@@ -100,8 +104,9 @@ impl SqliteState {
             .test_before_acquire(false)
             .connect_lazy_with(options);
         let (jobs, waiting) = mpsc::channel(QUEUE);
-        tokio::spawn(write_all(write, waiting));
-        Ok(Self { path: whole, jobs, read, rates: Mutex::default(), chain: Mutex::default() })
+        let standing = Standing::at(&whole)?;
+        tokio::spawn(write_all(write, standing.clone(), waiting));
+        Ok(Self { path: whole, standing, jobs, read, rates: Mutex::default(), chain: Mutex::default() })
     }
 
     /// Does `work` in a transaction that others may share; comes back once it is on the disk.
@@ -153,10 +158,10 @@ impl SqliteState {
 }
 
 /// The writer: takes what waits, does it in one transaction, and answers.
-async fn write_all(mut connection: SqliteConnection, mut waiting: mpsc::Receiver<Job>) {
+async fn write_all(mut connection: SqliteConnection, standing: Standing, mut waiting: mpsc::Receiver<Job>) {
     let mut batch = Vec::new();
     while waiting.recv_many(&mut batch, BATCH).await > 0 {
-        if let Err(error) = write_batch(&mut connection, &mut batch).await {
+        if let Err(error) = write_batch(&mut connection, &standing, &mut batch).await {
             tracing::error!(%error, "the state cannot be written");
             batch.clear();
             // There may be no transaction any more; then this says so, and that is all.
@@ -165,7 +170,12 @@ async fn write_all(mut connection: SqliteConnection, mut waiting: mpsc::Receiver
     }
 }
 
-async fn write_batch(connection: &mut SqliteConnection, batch: &mut Vec<Job>) -> Result<(), sqlx::Error> {
+async fn write_batch(
+    connection: &mut SqliteConnection,
+    standing: &Standing,
+    batch: &mut Vec<Job>,
+) -> Result<(), StateError> {
+    standing.holds()?;
     if let [Job::Append(rows, _)] = &**batch
         && rows.len() <= ROWS
     {
@@ -297,7 +307,11 @@ impl State for SqliteState {
     }
 
     fn ready(&self) -> Answer<'_, ()> {
-        self.write(|_| Box::pin(async { Ok(()) }))
+        Box::pin(async move {
+            // Said here too, because the writer cannot say why.
+            self.standing.holds()?;
+            self.write(|_| Box::pin(async { Ok(()) })).await
+        })
     }
 
     fn take_chain(&self, whose: ChainFor) -> Answer<'_, ChainEnd> {

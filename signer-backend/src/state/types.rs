@@ -19,6 +19,21 @@ pub enum StateError {
         /// One sentence with a next step.
         why: String,
     },
+    /// Nothing was kept there yet, and whoever only reads makes nothing.
+    #[error(
+        "there is no state at {place}; compare [state] in the policy with where the signer runs, which makes it when it \
+         starts"
+    )]
+    Absent {
+        /// Where.
+        place: String,
+    },
+    /// Nobody else sees it.
+    #[error(
+        "this policy keeps its state in memory, where only the running signer sees it; ask that over HTTP, or name a file \
+         below [state]"
+    )]
+    InMemory,
     /// Whoever writes has ended.
     #[error("the state is closed")]
     Closed,
