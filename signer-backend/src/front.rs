@@ -4,6 +4,7 @@ use crate::body::{self, BATCH_LIMIT, Body, FRONT_LIMIT, Label};
 use crate::decision::{Allowed, Need};
 use crate::problem::Fault;
 use crate::signer::{Asked, Signer, Visit};
+use crate::webhooks::ours::Ours;
 use crate::{gateway, idempotency, listing, operation, patience, sentence};
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -79,7 +80,12 @@ async fn answer(signer: Signer, visit: Visit, request: Request) -> Result<Respon
         }
         None => {
             let asker = signer.upstream().for_caller(visit.caller().id(), patience::of(&headers));
-            gateway::forward(asker, &signer.policy(), &address, allowed, &no_ids).await
+            let policy = signer.policy();
+            let ours = Ours::known(&**signer.state(), allowed.what()).await?;
+            if let Some(ours) = &ours {
+                ours.stays(allowed.what(), asker, &policy).await?;
+            }
+            gateway::forward(asker, &policy, &address, allowed, &no_ids, ours.as_ref()).await
         }
     })
     .await

@@ -7,6 +7,7 @@ use crate::decision::Allowed;
 use crate::policy::Policy;
 use crate::problem::Fault;
 use crate::sending::Asker;
+use crate::webhooks::ours::Ours;
 use crate::{operation, upstream};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, Uri, header};
@@ -25,13 +26,14 @@ const BATCHES_WITHIN: Duration = Duration::from_mins(1);
 const NOT_IN_TIME: &str = "Not done within a minute; ask again for these.";
 
 /// Sends an allowed call and gives its answer in our terms. `address` is where our REST front is reached, `no_ids` what
-/// stood in a batch and is no id.
+/// stood in a batch and is no id, `ours` what webhooks of ours are known by.
 pub(crate) async fn forward(
     asker: Asker<'_>,
     policy: &Policy,
     address: &str,
     allowed: &Allowed<Call>,
     no_ids: &[String],
+    ours: Option<&Ours>,
 ) -> Result<Response, Fault> {
     let several = |files: &[FileUuid]| files.len() > BATCH_LIMIT || !no_ids.is_empty();
     match allowed.what() {
@@ -43,12 +45,18 @@ pub(crate) async fn forward(
         }
         call => {
             let answer = asker.send(call).await.map_err(|error| failed(&error, policy))?;
-            in_our_terms(&answer, policy, address, allowed)
+            in_our_terms(&answer, policy, address, allowed, ours)
         }
     }
 }
 
-fn in_our_terms(answer: &Answer, policy: &Policy, address: &str, allowed: &Allowed<Call>) -> Result<Response, Fault> {
+fn in_our_terms(
+    answer: &Answer,
+    policy: &Policy,
+    address: &str,
+    allowed: &Allowed<Call>,
+    ours: Option<&Ours>,
+) -> Result<Response, Fault> {
     match answer.status {
         // What was taken away has no body.
         status if status.is_success() && answer.body.is_empty() => Ok(status.into_response()),
@@ -56,6 +64,9 @@ fn in_our_terms(answer: &Answer, policy: &Policy, address: &str, allowed: &Allow
             let mut value: Value = answer.read().map_err(|error| failed(&error, policy))?;
             localise(&mut value, allowed.what(), address)?;
             redact(&mut value, allowed.decision().redact);
+            if let Some(ours) = ours {
+                ours.hide(&mut value);
+            }
             Ok(json(status, &value))
         }
         _ => not_done(answer, policy),

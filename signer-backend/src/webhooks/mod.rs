@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub(crate) mod events;
+pub(crate) mod ours;
 mod outbox;
 pub(crate) mod outward;
 pub(crate) mod receive;

@@ -232,3 +232,70 @@ async fn a_foreign_subscription_is_an_alarm() {
     assert!(!quiet && told.contains("ALARM: webhook"), "{told}");
     assert!(told.contains("\"http://127.0.0.1:9/copies\""), "{told}");
 }
+
+/// Uploadcare, asked without the signer.
+fn rest(scene: &Scene) -> updock_client::Client {
+    let public_key = updock_types::PublicKey::parse("demopublickey").unwrap();
+    updock_client::Client::builder(public_key, SecretKey::parse("demosecretkey").unwrap())
+        .rest(updock_client::Base::parse(&scene.local.base_url()).unwrap())
+        .build()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn our_own_subscription_shows_no_secret_and_is_changed_by_nobody_but_sync() {
+    let (url, _) = target(0).await;
+    let (chief, all) = agent("chief", "webhooks = \"full\"");
+    let (switch, some) = agent("switch", "webhooks = \"write\"");
+    let (reader, little) = agent("reader", "webhooks = \"read\"");
+    let scene = scene(&url, &(all + &some + &little)).await;
+    let (quiet, told) = run(&scene.policy, &["webhooks", "sync"]);
+    assert!(quiet, "{told}");
+    let there = rest(&scene).webhooks_list().await.unwrap();
+    let (ours, slug) = (&there[0], scene.slug().await);
+    let secret = ours.signing_secret.clone().unwrap();
+    assert!(ours.target_url.ends_with(&slug), "{}", ours.target_url);
+    let ask = async |key: &str, method: &str, path: &str, body: &str| {
+        let authorization = bearer(key);
+        let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
+        send(&scene.running.base, method, &format!("/v1/uploadcare/webhooks/{path}"), &headers, body.to_owned()).await
+    };
+    let one = format!("{}/", ours.id.0);
+    for key in [&chief, &switch, &reader] {
+        for path in ["", &one] {
+            let reply = ask(key, "GET", path, "").await;
+            let text = String::from_utf8(reply.body.to_vec()).unwrap();
+            assert_eq!(reply.status, 200, "{text}");
+            assert!(!text.contains(&slug) && !text.contains(&secret), "{text}");
+            assert!(text.contains("/hooks/uploadcare/hidden"), "it is not there at all: {text}");
+        }
+    }
+    let named = format!("{{\"target_url\":\"{}\"}}", ours.target_url);
+    let another = format!("{{\"target_url\":\"{}\",\"event\":\"file.stored\"}}", ours.target_url);
+    let foreign = "{\"target_url\":\"http://127.0.0.1:9/copies\",\"event\":\"file.uploaded\",\"signing_secret\":\"theirs\"}";
+    for (key, method, path, body) in [
+        (&switch, "PUT", one.as_str(), "{\"is_active\":false}"),
+        (&chief, "PUT", &one, "{\"is_active\":false}"),
+        (&chief, "PUT", &one, "{\"signing_secret\":\"mine\"}"),
+        (&chief, "PUT", &one, foreign),
+        (&chief, "DELETE", &one, ""),
+        (&chief, "DELETE", "unsubscribe/", &named),
+        (&chief, "POST", "", &another),
+    ] {
+        let problem = ask(key, method, path, body).await.problem();
+        assert_eq!(problem.status, 403, "{method} {path} {body}");
+        assert!(problem.detail.contains("only `updock-signer webhooks sync` changes it"), "{}", problem.detail);
+    }
+    assert_eq!(rest(&scene).webhooks_list().await.unwrap(), there, "something was changed");
+
+    // What is not ours is as it was: shown to whoever may see it, changed, and not made ours.
+    let made = ask(&chief, "POST", "", foreign).await;
+    assert_eq!(made.status, 201);
+    let made = made.json();
+    assert_eq!(made["signing_secret"], "theirs");
+    let theirs = format!("{}/", made["id"]);
+    assert_eq!(ask(&switch, "PUT", &theirs, "{\"is_active\":false}").await.status, 200);
+    assert_eq!(ask(&chief, "PUT", &theirs, &named).await.kind(), "forbidden");
+    assert_eq!(ask(&chief, "DELETE", &theirs, "").await.status, 204);
+    let (quiet, told) = run(&scene.policy, &["webhooks", "sync"]);
+    assert!(quiet && told.contains("The subscription to file.uploaded is as it should be."), "{told}");
+}
