@@ -2,6 +2,7 @@
 
 use crate::body::{self, BATCH_LIMIT, Body, FRONT_LIMIT, Label};
 use crate::decision::{Allowed, Need};
+use crate::idempotency::Once;
 use crate::problem::Fault;
 use crate::signer::{Asked, Signer, Visit};
 use crate::webhooks::ours::Ours;
@@ -100,7 +101,8 @@ pub(crate) struct Wish<'a> {
     pub(crate) key: Option<(String, String)>,
 }
 
-/// Decides, records, acts, and records what came of it; once only where the wish has a key.
+/// Decides, records, acts, and records what came of it; once only where the wish has a key. A repeat has an outcome too:
+/// what has none counts as left by a crash.
 pub(crate) async fn carry_out(
     signer: &Signer,
     visit: &Visit,
@@ -121,8 +123,15 @@ pub(crate) async fn carry_out(
         }
     };
     match wish.key {
-        Some((key, same)) => idempotency::once(&**signer.state(), visit.caller().id(), &key, same, act).await,
         None => act.await,
+        Some(key) => match idempotency::once(&**signer.state(), visit.caller().id(), key, act).await {
+            Once::Now(done) => done,
+            Once::Before(response) => {
+                signer.answered_as_before(visit, asked).await;
+                Ok(response)
+            }
+            Once::Not(fault) => Err(signer.came_to_nothing(visit, asked, fault).await?),
+        },
     }
 }
 

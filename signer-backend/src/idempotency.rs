@@ -5,7 +5,7 @@
 
 use crate::problem::Fault;
 use crate::signing::hex;
-use crate::state::{Claim, KeptAnswer, State, now};
+use crate::state::{Claim, KeptAnswer, State, StateError, now};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -50,43 +50,69 @@ fn fingerprint(parts: &[&[u8]]) -> String {
     hex(&digest.finalize())
 }
 
+/// What became of a request with a key.
+pub(crate) enum Once {
+    /// It was carried out, now.
+    Now(Result<Response, Fault>),
+    /// It was carried out before, and this was its answer. Nothing was done now.
+    Before(Response),
+    /// Its key stands against it. Nothing was done.
+    Not(Fault),
+}
+
 /// Acts once for `caller`'s `key`, and gives the same answer from then on.
 pub(crate) async fn once(
     state: &dyn State,
     caller: &str,
-    key: &str,
-    fingerprint: String,
+    (key, fingerprint): (String, String),
     act: impl Future<Output = Result<Response, Fault>>,
-) -> Result<Response, Fault> {
-    let unkept = |error: crate::state::StateError| {
-        tracing::error!(%error, "an idempotency key cannot be kept");
-        Fault::new(ProblemKind::Unavailable, "The key cannot be kept, so nothing was done; try again later.")
-    };
+) -> Once {
     let key = format!("{caller}:{key}");
+    match claim(state, key.clone(), fingerprint).await {
+        Ok(None) => Once::Now(act_and_settle(state, key, act).await),
+        Ok(Some(answer)) => Once::Before(again(answer)),
+        Err(fault) => Once::Not(fault),
+    }
+}
+
+fn unkept(error: &StateError) -> Fault {
+    tracing::error!(%error, "an idempotency key cannot be kept");
+    Fault::new(ProblemKind::Unavailable, "The key cannot be kept, so nothing was done; try again later.")
+}
+
+/// Claims the key. What was answered before, if it was.
+async fn claim(state: &dyn State, key: String, fingerprint: String) -> Result<Option<KeptAnswer>, Fault> {
     let at = now();
-    match state.claim(key.clone(), fingerprint, at, at + LEASE, at + KEPT).await.map_err(unkept)? {
-        Claim::Yours => {}
-        Claim::Done(answer) => return Ok(again(answer)),
+    match state.claim(key, fingerprint, at, at + LEASE, at + KEPT).await.map_err(|error| unkept(&error))? {
+        Claim::Yours => Ok(None),
+        Claim::Done(answer) => Ok(Some(answer)),
         Claim::Running => {
             let sentence = "The same request is being carried out right now; ask again for its answer.";
-            return Err(Fault::new(ProblemKind::Conflict, sentence).retry_after(std::time::Duration::from_secs(1)));
+            Err(Fault::new(ProblemKind::Conflict, sentence).retry_after(std::time::Duration::from_secs(1)))
         }
         Claim::Different => {
             let sentence = "This Idempotency-Key came with another request before; take a new one.";
-            return Err(Fault::new(ProblemKind::KeyReused, sentence));
+            Err(Fault::new(ProblemKind::KeyReused, sentence))
         }
         Claim::Lost => {
             let sentence = "This request was begun before, and nobody knows what came of it; look before you send it \
                 again, with a new Idempotency-Key.";
-            return Err(Fault::new(ProblemKind::Conflict, sentence));
+            Err(Fault::new(ProblemKind::Conflict, sentence))
         }
     }
+}
+
+async fn act_and_settle(
+    state: &dyn State,
+    key: String,
+    act: impl Future<Output = Result<Response, Fault>>,
+) -> Result<Response, Fault> {
     let response = match act.await {
         Ok(response) => response,
         Err(fault) => {
             // Where nobody knows whether Uploadcare did it, the key stays taken: sending it again might do it twice.
             if !matches!(fault.status(), 502 | 504) {
-                state.settle(key, None).await.map_err(unkept)?;
+                state.settle(key, None).await.map_err(|error| unkept(&error))?;
             }
             return Err(fault);
         }
@@ -128,7 +154,12 @@ mod tests {
                 Err(kind) => Err(Fault::new(kind, "No.")),
             }
         };
-        let response = once(state, "media", "k", fingerprint.to_owned(), act).await.into_response();
+        let key = ("k".to_owned(), fingerprint.to_owned());
+        let response = match once(state, "media", key, act).await {
+            Once::Now(done) => done.into_response(),
+            Once::Before(response) => response,
+            Once::Not(fault) => fault.into_response(),
+        };
         (response.status().as_u16(), response.headers().contains_key("idempotent-replayed"))
     }
 

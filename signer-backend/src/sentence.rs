@@ -168,6 +168,11 @@ pub(crate) fn carried_out(caller: &Caller, words: &str, status: u16) -> String {
     }
 }
 
+/// A request that was allowed and had been carried out before, under the same idempotency key.
+pub(crate) fn answered_as_before(caller: &Caller, words: &str) -> String {
+    format!("The request of {} to {words} was answered as before, and not done again.", caller.name())
+}
+
 /// A request that was allowed and done here, without Uploadcare.
 pub(crate) fn done(caller: &Caller, words: &str) -> String {
     format!("The request of {} to {words} was carried out.", caller.name())

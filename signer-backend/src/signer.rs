@@ -499,6 +499,12 @@ impl Signer {
         let _ = self.record(Record { status: Some(status), millis, ..record }).await;
     }
 
+    /// Records that something allowed had been done before, under the same idempotency key.
+    pub(crate) async fn answered_as_before(&self, visit: &Visit, asked: Asked<'_>) {
+        let text = sentence::answered_as_before(&visit.caller, asked.words);
+        let _ = self.record(visit.record(Phase::Outcome, asked.operation, None, text)).await;
+    }
+
     /// Records that something allowed came to nothing, and gives its fault on.
     pub(crate) async fn came_to_nothing(&self, visit: &Visit, asked: Asked<'_>, fault: Fault) -> Result<Fault, Fault> {
         let text = sentence::not_carried_out(&visit.caller, asked.words, fault.detail());

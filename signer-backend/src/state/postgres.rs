@@ -39,9 +39,8 @@ impl PostgresState {
     /// The same where tables of ours are there already; in an empty database nothing is made.
     pub(super) async fn open_kept(url: &str) -> Result<Self, StateError> {
         let state = Self::connected(url).await?;
-        let ours: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
-            .fetch_one(&state.pool)
-            .await?;
+        let ours: bool =
+            sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(&state.pool).await?;
         if !ours {
             let name = state.options.get_database().unwrap_or_default();
             return Err(StateError::Absent { place: format!("the PostgreSQL database {name:?}") });

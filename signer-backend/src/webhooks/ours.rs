@@ -27,7 +27,8 @@ impl Ours {
         }
         let slug = super::known_slug(state).await.map_err(|error| {
             tracing::error!(%error, "which webhooks are ours is not known");
-            let sentence = "Which webhooks are the signer's own is not known now, so nothing was done; try again later.";
+            let sentence =
+                "Which webhooks are the signer's own is not known now, so nothing was done; try again later.";
             Fault::new(ProblemKind::Unavailable, sentence)
         })?;
         Ok(slug.filter(|slug| !slug.is_empty()).map(Self))
@@ -87,12 +88,16 @@ mod tests {
     #[test]
     fn of_our_own_subscription_neither_secret_nor_address_is_told() {
         let ours = Ours("k3v9".to_owned());
-        let foreign = json!({"id": 1, "target_url": "https://cms.example.com/hooks/uploadcare/x", "signing_secret": "a"});
+        let foreign =
+            json!({"id": 1, "target_url": "https://cms.example.com/hooks/uploadcare/x", "signing_secret": "a"});
         let own = |target: &str| json!({"id": 2, "target_url": target, "signing_secret": "b"});
         let shown = |target: &str| json!({"id": 2, "target_url": target, "signing_secret": null});
         for (target, told) in [
             ("https://s.example.com/hooks/uploadcare/k3v9", "https://s.example.com/hooks/uploadcare/hidden"),
-            ("https://s.example.com/hooks/uploadcare/k3v9?k3v9", "https://s.example.com/hooks/uploadcare/hidden?hidden"),
+            (
+                "https://s.example.com/hooks/uploadcare/k3v9?k3v9",
+                "https://s.example.com/hooks/uploadcare/hidden?hidden",
+            ),
         ] {
             let mut one = own(target);
             ours.hide(&mut one);

@@ -271,7 +271,8 @@ async fn our_own_subscription_shows_no_secret_and_is_changed_by_nobody_but_sync(
     }
     let named = format!("{{\"target_url\":\"{}\"}}", ours.target_url);
     let another = format!("{{\"target_url\":\"{}\",\"event\":\"file.stored\"}}", ours.target_url);
-    let foreign = "{\"target_url\":\"http://127.0.0.1:9/copies\",\"event\":\"file.uploaded\",\"signing_secret\":\"theirs\"}";
+    let foreign =
+        "{\"target_url\":\"http://127.0.0.1:9/copies\",\"event\":\"file.uploaded\",\"signing_secret\":\"theirs\"}";
     for (key, method, path, body) in [
         (&switch, "PUT", one.as_str(), "{\"is_active\":false}"),
         (&chief, "PUT", &one, "{\"is_active\":false}"),

@@ -33,6 +33,7 @@ mod postgres;
 mod process;
 mod refusing;
 mod reload;
+mod repeated;
 mod soak;
 mod stage;
 mod state;

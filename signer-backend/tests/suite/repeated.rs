@@ -1,0 +1,50 @@
+//! Requests with an `Idempotency-Key` that come again: what the log says of them, and what is kept of their answers.
+
+use crate::http_client::{Reply, send};
+use crate::keeping::{House, run};
+use crate::stage::{PNG, agent, bearer, upload};
+use updock_local::{Effect, Fault};
+
+/// Sends `body` under an idempotency key.
+async fn keyed(house: &House, key: &str, idempotency: &str, (method, target): (&str, &str), body: &str) -> Reply {
+    let authorization = bearer(key);
+    let headers = [
+        ("authorization", authorization.as_str()),
+        ("content-type", "application/json"),
+        ("idempotency-key", idempotency),
+    ];
+    send(&house.running.base, method, target, &headers, body.to_owned()).await
+}
+
+#[tokio::test]
+async fn every_repeat_has_an_outcome_of_its_own_in_the_log() {
+    let (key, section) = agent("media", "metadata = \"full\"");
+    let mut house = House::start(&section).await;
+    let uploaded = upload(&house.local, &[("UPLOADCARE_STORE", "0")], &[], "a.png", PNG).await.json();
+    let target = format!("/v1/uploadcare/files/{}/metadata/a/", uploaded["file"].as_str().unwrap());
+    let put = ("PUT", target.as_str());
+    let broken = Effect { status: Some(500), ..Effect::default() };
+    for (what, idempotency, body, effect, status) in [
+        ("done", "one", "\"b\"", None, 201),
+        ("the same again", "one", "\"b\"", None, 201),
+        ("another request with its key", "one", "\"c\"", None, 422),
+        ("nobody knows whether it was done", "two", "\"d\"", Some(broken), 502),
+        ("the same again", "two", "\"d\"", None, 409),
+    ] {
+        house.local.set_faults(effect.into_iter().map(|effect| Fault { effect, ..Fault::default() }).collect());
+        let reply = keyed(&house, &key, idempotency, put, body).await;
+        assert_eq!(reply.status, status, "{what}: {:?}", reply.body);
+    }
+    house.end().await;
+    let (_, told) = run(&house.policy, &["audit", "search", "--operation", "metadata.put"]);
+    let count = |text: &str| told.matches(text).count();
+    assert_eq!(
+        (count("Allowed: "), count("was carried out."), count("was answered as before, and not done again.")),
+        (5, 1, 1),
+        "{told}"
+    );
+    assert_eq!(count("came to nothing: "), 3, "{told}");
+    let (_, report) = run(&house.policy, &["audit", "verify", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(report.trim()).unwrap();
+    assert_eq!(report["open"], 0, "what was answered counts as left by a crash: {report}");
+}
