@@ -1,6 +1,6 @@
 //! The door: half-sent requests, full houses, large and slow bodies, addresses that are none.
 
-use crate::stage::{PAGE, Setup, Stage, VISITORS};
+use crate::stage::{PAGE, PNG, Setup, Stage, VISITORS, agent};
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -166,21 +166,79 @@ async fn a_proxy_on_this_machine_brings_as_many_connections_as_there_are() {
     }
 }
 
+/// What somebody could make of one request who reads it otherwise than whoever passed it on: its head's framing, and what
+/// comes after the head. `{inner}` is a whole request with a good key.
+const TWO_READINGS: &[(&str, &str)] = &[
+    ("content-length: 5\r\ntransfer-encoding: chunked\r\n", "0\r\n\r\n{inner}"),
+    ("transfer-encoding: chunked\r\ncontent-length: 5\r\n", "0\r\n\r\n{inner}"),
+    ("content-length: 5\r\ncontent-length: 6\r\n", "abcde{inner}"),
+    ("content-length: 0, 5\r\n", "{inner}"),
+    ("content-length: +0\r\n", "{inner}"),
+    ("content-length: 0x0\r\n", "{inner}"),
+    ("content-length : 0\r\n", "{inner}"),
+    ("content-length:\r\n 0\r\n", "{inner}"),
+    ("transfer-encoding: xchunked\r\n", "0\r\n\r\n{inner}"),
+    ("transfer-encoding: identity\r\n", "{inner}"),
+    ("transfer-encoding: chunked, identity\r\n", "0\r\n\r\n{inner}"),
+    ("transfer-encoding: chunked\r\ntransfer-encoding: identity\r\n", "0\r\n\r\n{inner}"),
+    ("transfer-encoding: \"chunked\"\r\n", "0\r\n\r\n{inner}"),
+    ("transfer-encoding : chunked\r\n", "0\r\n\r\n{inner}"),
+    ("transfer-encoding: \u{b}chunked\r\n", "0\r\n\r\n{inner}"),
+    ("x: y\rtransfer-encoding: chunked\r\n", "0\r\n\r\n{inner}"),
+    ("transfer-encoding: chunked\r\n", "0x0\r\n\r\n{inner}"),
+    ("transfer-encoding: chunked\r\n", "-1\r\n\r\n{inner}"),
+    ("transfer-encoding: chunked\r\n", "10000000000000000\r\n{inner}"),
+    ("transfer-encoding: chunked\r\n", "0\n\n{inner}"),
+    ("transfer-encoding: chunked\r\n", "1;\n\r\na\r\n0\r\n\r\n{inner}"),
+    (" folded: y\r\n", "{inner}"),
+];
+
 #[tokio::test]
 async fn smuggled_requests_reach_nothing() {
-    let stage = Setup::new(VISITORS).start().await;
-    for head in [
-        "POST /v1/upload-credentials HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /livez HTTP/1.1\r\n\r\n",
-        "POST /v1/upload-credentials HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nabcdef",
-        "GET /livez HTTP/1.1\r\nhost: x\r\n folded: y\r\n\r\n",
-        "GET /livez HTTP/1.1\r\nhost : x\r\n\r\n",
-        "GET  /livez HTTP/1.1\r\n\r\n",
-        "GET /v1/uploadcare/files/ \t/ HTTP/1.1\r\nhost: x\r\n\r\n",
-    ] {
-        let answer = talk(&stage, head).await;
-        assert!(!answer.contains(" 200 "), "{head:?} was answered: {answer}");
-        assert!(answer.matches("HTTP/1.1 ").count() <= 1, "{head:?} was taken for two requests");
+    let (key, section) = agent("media", "files = \"full\"\nmetadata = \"full\"");
+    let stage = Setup::new(section).start().await;
+    let file = stage.file("a.png", PNG).await;
+    let signed = format!("host: x\r\nauthorization: Bearer {key}\r\n");
+    let inner = format!("DELETE /v1/uploadcare/files/{file}/storage/ HTTP/1.1\r\n{signed}connection: close\r\n\r\n");
+    for (framing, rest) in TWO_READINGS {
+        let before = stage.rest_requests();
+        let outer = format!(
+            "PUT /v1/uploadcare/files/{file}/metadata/a/ HTTP/1.1\r\n{signed}content-type: application/json\r\n"
+        );
+        let text = format!("{outer}{framing}\r\n{}", rest.replace("{inner}", &inner));
+        let answer = talk(&stage, &text).await;
+        assert!(!answer.contains("HTTP/1.1 2"), "{framing:?} {rest:?} was answered: {answer}");
+        assert!(answer.matches("HTTP/1.1 ").count() <= 1, "{framing:?} {rest:?} was taken for two requests: {answer}");
+        assert_eq!(stage.rest_requests(), before, "{framing:?} {rest:?} reached Uploadcare");
     }
+    // A line that ends early is no second line of ours, and a request line is exactly one.
+    for line in [
+        format!("GET  /v1/uploadcare/files/{file}/ HTTP/1.1"),
+        format!("GET /v1/uploadcare/files/{file}/ HTTP/1.1 HTTP/1.1"),
+        format!("GET /v1/uploadcare/files/{file}/ \t/ HTTP/1.1"),
+        format!("GET /v1/uploadcare/files/{file}/\rx HTTP/1.1"),
+        format!("GET /v1/uploadcare/files/{file}/\0 HTTP/1.1"),
+        format!("GET /v1/uploadcare/files/{file}/ HTTP/1.1\r\nx: y\0"),
+        format!("GET /v1/uploadcare/files/{file}/ HTTP/1.1\r\nx y"),
+        format!("GET /v1/uploadcare/files/{file}/ HTTP/1.1\r\n: y"),
+        format!("GET /v1/uploadcare/files/{file}/ HTTP/1.0\r\ntransfer-encoding: chunked"),
+    ] {
+        let answer = talk(&stage, &format!("{line}\r\n{signed}connection: close\r\n\r\n")).await;
+        assert!(!answer.contains("HTTP/1.1 2"), "{line:?} was answered: {answer}");
+        assert_eq!(stage.rest_requests(), 0, "{line:?} reached Uploadcare");
+    }
+    // Lines that end with a bare LF may be read; then the request is one, and what reaches Uploadcare is ours alone.
+    let bare = format!(
+        "GET /v1/uploadcare/files/{file}/?a=b HTTP/1.1\nhost: x\nauthorization: Bearer {key}\nconnection: close\n\n"
+    );
+    let answer = talk(&stage, &bare).await;
+    assert!(answer.matches("HTTP/1.1 ").count() == 1, "{answer}");
+    // And the same key opens what it should, so that nothing above was refused for want of one.
+    let before = stage.rest_requests();
+    assert!(talk(&stage, &inner).await.starts_with("HTTP/1.1 200"), "the key is not good");
+    let seen = stage.local.requests().pop().unwrap();
+    assert_eq!((stage.rest_requests(), seen.method.as_str()), (before + 1, "DELETE"));
+    assert_eq!((seen.path, seen.query), (format!("/files/{file}/storage/"), None));
 }
 
 #[tokio::test]

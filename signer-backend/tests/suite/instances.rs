@@ -1,16 +1,18 @@
-//! Two instances on one PostgreSQL behind one address: they count together, also when one of them is killed.
+//! Two instances on one PostgreSQL behind one address: they count together, also when one of them is killed, and what
+//! came with an idempotency key is done once.
 
 use crate::http_client::{Reply, send};
 use crate::keeping::run;
 use crate::postgres::Database;
 use crate::process::{Running, write_policy};
-use crate::stage::{agent, bearer};
+use crate::stage::{PNG, agent, bearer, upload};
 use futures_util::future::join_all;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::io::copy_bidirectional;
+use std::time::Duration;
+use tokio::io::{AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
-use updock_local::LocalUploadcare;
+use updock_local::{Effect, Fault, LocalUploadcare};
 use updock_sign::{SecretKey, webhook_signature};
 
 const HOOK_SECRET: &str = "hook-secret-for-tests";
@@ -37,16 +39,26 @@ async fn one_address(instances: Vec<String>) -> String {
     base
 }
 
+/// Files that the policy names, for this user only.
+fn secrets(folder: &tempfile::TempDir, texts: &[(&str, &str)]) {
+    for (name, text) in texts {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    }
+}
+
+/// Where it listens, without the scheme.
+fn bare(running: &Running) -> String {
+    running.base.strip_prefix("http://").unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn two_instances_count_together_while_one_is_killed() {
     let Some(database) = Database::fresh().await else { return };
     let local = LocalUploadcare::start().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    for (name, text) in [("database", database.url()), ("hook", HOOK_SECRET)] {
-        let path = folder.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    }
+    secrets(&folder, &[("database", database.url()), ("hook", HOOK_SECRET)]);
     let (limited, first) = agent("limited", "files = \"read\"\nrate = \"1/h burst 10\"");
     let (bounded, second) = agent("bounded", "files = \"read\"\nquota = { \"files.list\" = \"10/day\" }");
     let rules = format!(
@@ -56,7 +68,6 @@ async fn two_instances_count_together_while_one_is_killed() {
     let policy = write_policy(folder.path(), "demosecretkey\n", &local.base_url(), &rules);
     let mut one = Running::start(&policy, "warn").await;
     let other = Running::start(&policy, "warn").await;
-    let bare = |running: &Running| running.base.strip_prefix("http://").unwrap().to_owned();
     let base = one_address(vec![bare(&one), bare(&other)]).await;
 
     let list = |key: &str| {
@@ -105,7 +116,75 @@ async fn two_instances_count_together_while_one_is_killed() {
         if events >= 20 {
             break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(events, 20, "each webhook counts once");
+}
+
+#[tokio::test]
+async fn what_came_with_an_idempotency_key_is_done_once_while_one_instance_is_killed() {
+    let Some(database) = Database::fresh().await else { return };
+    let local = LocalUploadcare::start().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    secrets(&folder, &[("database", database.url())]);
+    let (key, section) = agent("media", "metadata = \"write\"");
+    let rules = format!("[state]\npostgres = {{ file = \"database\" }}\n{section}");
+    let policy = write_policy(folder.path(), "demosecretkey\n", &local.base_url(), &rules);
+    let mut one = Running::start(&policy, "warn").await;
+    let other = Running::start(&policy, "warn").await;
+    let base = one_address(vec![bare(&one), bare(&other)]).await;
+    let uploaded = upload(&local, &[("UPLOADCARE_STORE", "0")], &[], "a.png", PNG).await.json();
+    let file = uploaded["file"].as_str().unwrap().to_owned();
+    let authorization = bearer(&key);
+    // Each writes a value of its own name, so that what reached Uploadcare can be counted.
+    let put = |name: &'static str| {
+        let (base, authorization, file) = (&base, &authorization, &file);
+        async move {
+            let target = format!("/v1/uploadcare/files/{file}/metadata/{name}/");
+            let headers = [
+                ("authorization", authorization.as_str()),
+                ("idempotency-key", name),
+                ("content-type", "application/json"),
+            ];
+            send(base, "PUT", &target, &headers, "\"v\"").await
+        }
+    };
+    let done = |name: &str| {
+        let path = format!("/files/{file}/metadata/{name}/");
+        local.requests().iter().filter(|request| request.method == "PUT" && request.path == path).count()
+    };
+    // Of many at once over both instances, one is carried out; the others get its answer, or are told that it runs.
+    let all_good = |replies: &[Reply]| replies.iter().all(|reply| matches!(reply.status.as_u16(), 201 | 409));
+    let replies = join_all((0..10).map(|_| put("before"))).await;
+    assert!(all_good(&replies));
+    let now = |replies: &[Reply]| {
+        replies.iter().filter(|reply| reply.status == 201 && reply.header("idempotent-replayed").is_none()).count()
+    };
+    assert_eq!((now(&replies), done("before")), (1, 1));
+
+    // One is killed while Uploadcare has what it sent and has not answered.
+    let delay = Some(Duration::from_secs(20));
+    let effect = Effect { delay, ..Effect::default() };
+    local.set_faults(vec![Fault { path: Some("/metadata/meanwhile/".to_owned()), effect, ..Fault::default() }]);
+    let mut stream = TcpStream::connect(bare(&one)).await.unwrap();
+    let request = format!(
+        "PUT /v1/uploadcare/files/{file}/metadata/meanwhile/ HTTP/1.1\r\nhost: x\r\nauthorization: {authorization}\r\n\
+         idempotency-key: meanwhile\r\ncontent-type: application/json\r\ncontent-length: 3\r\n\r\n\"v\""
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    while done("meanwhile") == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    one.child.kill().await.unwrap();
+    local.set_faults(Vec::new());
+
+    // What was answered is answered again by the instance that is left; what was not is not done twice.
+    let again = put("before").await;
+    assert_eq!((again.status.as_u16(), again.header("idempotent-replayed")), (201, Some("true")));
+    for _ in 0..3 {
+        assert_eq!(put("meanwhile").await.kind(), "conflict");
+    }
+    let replies = join_all((0..10).map(|_| put("after"))).await;
+    assert!(all_good(&replies));
+    assert_eq!((now(&replies), done("before"), done("meanwhile"), done("after")), (1, 1, 1, 1));
 }
