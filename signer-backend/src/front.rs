@@ -111,6 +111,7 @@ pub(crate) async fn carry_out(
     act: impl AsyncFnOnce(&Allowed<Call>) -> Result<Response, Fault>,
 ) -> Result<Response, Fault> {
     let asked = Asked { operation: wish.operation, words: wish.words, sentence_follows: false };
+    let secret = wish.need.redact;
     let allowed = signer.decide(visit, wish.need, asked, call).await?;
     let act = async {
         let start = Instant::now();
@@ -124,7 +125,7 @@ pub(crate) async fn carry_out(
     };
     match wish.key {
         None => act.await,
-        Some(key) => match idempotency::once(&**signer.state(), visit.caller().id(), key, act).await {
+        Some(key) => match idempotency::once(&**signer.state(), visit.caller().id(), key, secret, act).await {
             Once::Now(done) => done,
             Once::Before(response) => {
                 signer.answered_as_before(visit, asked).await;

@@ -245,7 +245,8 @@ pub(crate) fn linked(link: &str, call: &Call) -> Option<Call> {
     })
 }
 
-fn redact(value: &mut Value, what: Redaction) {
+/// Takes out of an answer what its operation has to hide.
+pub(crate) fn redact(value: &mut Value, what: Redaction) {
     let (name, nothing) = match what {
         Redaction::None => return,
         Redaction::Collaborators => ("collaborators", Value::Array(Vec::new())),

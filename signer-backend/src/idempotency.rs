@@ -1,8 +1,10 @@
 //! `Idempotency-Key`: a request that is sent again with the same key gets the answer that it got, and is not done again.
 //!
-//! A key belongs to one caller and one request: with another request it is refused. Kept for a day. Source: the IETF
+//! A key belongs to one caller and one request: with another request it is refused. Kept for a day, in clear, for
+//! whoever reads the database: so secrets are told once, and are not in what is kept. Source: the IETF
 //! draft "The Idempotency-Key HTTP Header Field".
 
+use crate::gateway::redact;
 use crate::problem::Fault;
 use crate::signing::hex;
 use crate::state::{Claim, KeptAnswer, State, StateError, now};
@@ -12,6 +14,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
 use std::future::Future;
+use updock_types::Redaction;
 use updock_types::signer::ProblemKind;
 
 const HEADER: &str = "idempotency-key";
@@ -60,16 +63,17 @@ pub(crate) enum Once {
     Not(Fault),
 }
 
-/// Acts once for `caller`'s `key`, and gives the same answer from then on.
+/// Acts once for `caller`'s `key`, and gives the same answer from then on, without what is `secret` in it.
 pub(crate) async fn once(
     state: &dyn State,
     caller: &str,
     (key, fingerprint): (String, String),
+    secret: Redaction,
     act: impl Future<Output = Result<Response, Fault>>,
 ) -> Once {
     let key = format!("{caller}:{key}");
     match claim(state, key.clone(), fingerprint).await {
-        Ok(None) => Once::Now(act_and_settle(state, key, act).await),
+        Ok(None) => Once::Now(act_and_settle(state, key, secret, act).await),
         Ok(Some(answer)) => Once::Before(again(answer)),
         Err(fault) => Once::Not(fault),
     }
@@ -105,6 +109,7 @@ async fn claim(state: &dyn State, key: String, fingerprint: String) -> Result<Op
 async fn act_and_settle(
     state: &dyn State,
     key: String,
+    secret: Redaction,
     act: impl Future<Output = Result<Response, Fault>>,
 ) -> Result<Response, Fault> {
     let response = match act.await {
@@ -123,13 +128,28 @@ async fn act_and_settle(
     let answer = KeptAnswer {
         status: parts.status.as_u16(),
         content_type: content_type.unwrap_or_default().to_owned(),
-        body: body.to_vec(),
+        body: without(secret, &body),
     };
     // Done is done: that it cannot be kept does not change the answer.
     if let Err(error) = state.settle(key, Some(answer)).await {
         tracing::error!(%error, "an answer cannot be kept under its idempotency key");
     }
     Ok(Response::from_parts(parts, Body::from(body)))
+}
+
+/// A body as it is kept. What cannot be read is not kept: nobody knows what is in it.
+fn without(secret: Redaction, body: &[u8]) -> Vec<u8> {
+    if secret == Redaction::None {
+        return body.to_vec();
+    }
+    let value = serde_json::from_slice::<serde_json::Value>(body);
+    value.map_or_else(
+        |_| Vec::new(),
+        |mut value| {
+            redact(&mut value, secret);
+            value.to_string().into_bytes()
+        },
+    )
 }
 
 fn again(answer: KeptAnswer) -> Response {
@@ -155,7 +175,7 @@ mod tests {
             }
         };
         let key = ("k".to_owned(), fingerprint.to_owned());
-        let response = match once(state, "media", key, act).await {
+        let response = match once(state, "media", key, Redaction::None, act).await {
             Once::Now(done) => done.into_response(),
             Once::Before(response) => response,
             Once::Not(fault) => fault.into_response(),

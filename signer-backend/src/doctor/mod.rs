@@ -6,6 +6,7 @@
 mod finding;
 mod modes;
 mod outside;
+mod signing;
 mod unfinished;
 
 pub use finding::{Finding, Health, State};
@@ -58,6 +59,7 @@ impl Doctor {
             format!("{} is good: {} may call with a key.", self.file.path().display(), agents(policy.agents.len())),
         )];
         modes::examine(self.file.path(), policy, &mut findings);
+        signing::examine(policy, &mut findings);
         let state = match &policy.keeping.place {
             Place::Sqlite(path) if !path.exists() => {
                 let sentence = "There is no state yet; it is made when the signer starts.";

@@ -334,3 +334,31 @@ async fn a_signer_that_is_killed_leaves_what_doctor_finds() {
     let found = of(&findings, "unfinished");
     assert!(found.iter().any(|(state, text)| *state == "note" && text.starts_with("1 request of")), "{findings:?}");
 }
+
+#[tokio::test]
+async fn keys_that_sign_in_a_shared_database_are_pointed_out() {
+    let Some(database) = crate::postgres::Database::fresh().await else { return };
+    let local = stand_in(Config { signed_uploads: true, ..Config::default() }).await;
+    let folder = private();
+    for (name, text) in [("database", database.url()), ("signs", &"07".repeat(32))] {
+        fs::write(folder.path().join(name), text).unwrap();
+        fs::set_permissions(folder.path().join(name), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let state = "[state]\npostgres = { file = \"database\" }\n";
+    let (audit, receipts) = ("[audit]\nkey = { file = \"signs\" }\n", "[receipts]\nkey = { file = \"signs\" }\n");
+    for (keys, expected) in [
+        (String::new(), &[("look", "below [audit]"), ("look", "below [receipts]")][..]),
+        (audit.to_owned(), &[("look", "below [receipts]")]),
+        (format!("{audit}{receipts}"), &[("good", "come with the policy")]),
+    ] {
+        let rules = format!("{state}{keys}{VISITORS}");
+        let policy = write_policy(folder.path(), "demosecretkey", &local.base_url(), &rules);
+        let (code, findings) = doctor(&policy).await;
+        let found = of(&findings, "signing-keys");
+        assert_eq!(found.len(), expected.len(), "{findings:?}");
+        for ((is, told), (state, text)) in found.iter().zip(expected) {
+            assert!(is == state && told.contains(text), "{keys}: {findings:?}");
+        }
+        assert_eq!(code, if found[0].0 == "good" { 0 } else { 3 }, "{findings:?}");
+    }
+}

@@ -48,3 +48,30 @@ async fn every_repeat_has_an_outcome_of_its_own_in_the_log() {
     let report: serde_json::Value = serde_json::from_str(report.trim()).unwrap();
     assert_eq!(report["open"], 0, "what was answered counts as left by a crash: {report}");
 }
+
+#[tokio::test]
+async fn what_is_kept_of_an_answer_holds_no_secret() {
+    const SECRET: &str = "told-once-and-not-kept";
+    let (key, section) = agent("chief", "webhooks = \"full\"");
+    let house = House::start(&section).await;
+    let body = format!(
+        "{{\"target_url\":\"http://127.0.0.1:9/copies\",\"event\":\"file.uploaded\",\"signing_secret\":\"{SECRET}\"}}"
+    );
+    let create = ("POST", "/v1/uploadcare/webhooks/");
+    let first = keyed(&house, &key, "one", create, &body).await;
+    assert_eq!(first.status, 201);
+    let mut told = first.json();
+    assert_eq!(told["signing_secret"], SECRET);
+    let again = keyed(&house, &key, "one", create, &body).await;
+    assert_eq!((again.status.as_u16(), again.header("idempotent-replayed")), (201, Some("true")));
+    told["signing_secret"] = serde_json::Value::Null;
+    assert_eq!(again.json(), told, "the same, but for the secret");
+    let mut kept = 0;
+    for entry in std::fs::read_dir(house.folder.path()).unwrap().map(|entry| entry.unwrap().path()) {
+        let bytes = std::fs::read(&entry).unwrap();
+        let holds = |text: &str| bytes.windows(text.len()).any(|some| some == text.as_bytes());
+        assert!(!holds(SECRET), "{} holds it", entry.display());
+        kept += usize::from(holds("http://127.0.0.1:9/copies"));
+    }
+    assert!(kept > 0, "the answer is kept nowhere, so this shows nothing");
+}
