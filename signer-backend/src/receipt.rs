@@ -133,7 +133,7 @@ impl From<ReceiptError> for Fault {
     fn from(error: ReceiptError) -> Self {
         let text = error.to_string();
         let (first, rest) = text.split_at(1);
-        Self::new(ProblemKind::PolicyViolation, format!("{}{rest}.", first.to_uppercase()))
+        Self::new(ProblemKind::ReceiptInvalid, format!("{}{rest}.", first.to_uppercase()))
     }
 }
 

@@ -255,6 +255,8 @@ pub enum ProblemKind {
     KeyReused,
     /// The file does not keep the upload policy.
     PolicyViolation,
+    /// The receipt is not ours, was changed, or has expired.
+    ReceiptInvalid,
     /// Too many requests.
     Throttled,
     /// Uploadcare cannot be reached or answered with nonsense.
@@ -282,6 +284,7 @@ impl ProblemKind {
         (Self::UnsupportedMediaType, "unsupported-media-type", 415, "Unsupported media type"),
         (Self::KeyReused, "idempotency-key-reused", 422, "The idempotency key belongs to another request"),
         (Self::PolicyViolation, "policy-violation", 422, "The file does not keep the upload policy"),
+        (Self::ReceiptInvalid, "receipt-invalid", 422, "The receipt is not good"),
         (Self::Throttled, "throttled", 429, "Too many requests"),
         (Self::Internal, "internal", 500, "Internal error"),
         (Self::UpstreamUnavailable, "upstream-unavailable", 502, "Uploadcare cannot be reached"),
@@ -291,7 +294,7 @@ impl ProblemKind {
     ];
 
     fn row(self) -> &'static (Self, &'static str, u16, &'static str) {
-        Self::TABLE.iter().find(|row| row.0 == self).unwrap_or(&Self::TABLE[12])
+        Self::TABLE.iter().find(|row| row.0 == self).unwrap_or(&Self::TABLE[13])
     }
 
     /// Every one.
@@ -375,6 +378,10 @@ mod tests {
 
     #[test]
     fn every_problem_kind_has_its_row() {
+        for kind in ProblemKind::all() {
+            assert_eq!(kind.row().0, kind);
+        }
+        assert_eq!(ProblemKind::TABLE[13].0, ProblemKind::Internal, "what stands in for a missing row");
         assert_eq!(ProblemKind::UpstreamTimeout.status(), 504);
         assert_eq!(ProblemKind::Forbidden.uri(), "urn:updock:problem:forbidden");
         assert_eq!(ProblemKind::UpstreamRefused.uri(), UPSTREAM_REFUSED);

@@ -234,7 +234,7 @@ async fn a_confirmed_upload_has_a_receipt_that_others_can_verify() {
     );
     assert_eq!(said["size"], PNG.len());
     let changed = visit("/v1/receipts/verify", format!("{{\"receipt\":\"{receipt}x\"}}")).await;
-    assert_eq!(changed.kind(), "policy-violation");
+    assert_eq!(changed.kind(), "receipt-invalid");
 
     // By somebody with the public key and any library.
     let keys = send(&house.running.base, "GET", "/.well-known/updock-receipts", &[], "").await.json();
