@@ -6,6 +6,7 @@
 use crate::decision::{Allowed, Decision, Grants, Need};
 use crate::key::{AgentKey, PREFIX};
 use crate::keys::HeldKey;
+use crate::own::{Callers, callers_at};
 use crate::policy::{Agent, Origin, Policy};
 use crate::problem::Fault;
 use http::{HeaderMap, header};
@@ -55,11 +56,11 @@ pub(crate) enum Shown {
 }
 
 impl Shown {
-    /// What these headers show. No key was looked up yet.
-    pub(crate) fn of(headers: &HeaderMap, policy: &Policy) -> Result<Self, Fault> {
+    /// What these headers of a request to `path` show. No key was looked up yet.
+    pub(crate) fn of(headers: &HeaderMap, path: &str, policy: &Policy) -> Result<Self, Fault> {
         let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
         match (authorizations.next(), authorizations.next()) {
-            (None, _) => Caller::visitor(headers, policy).map(Self::Page),
+            (None, _) => Caller::visitor(headers, path, policy).map(Self::Page),
             (Some(value), None) => {
                 let text = value.to_str().map_err(|_| unknown())?;
                 key(text, policy).map(Self::Key)
@@ -124,12 +125,9 @@ impl Caller {
         Ok(Self::Agent { agent: Arc::clone(agent), grants, proof })
     }
 
-    fn visitor(headers: &HeaderMap, policy: &Policy) -> Result<Self, Fault> {
+    fn visitor(headers: &HeaderMap, path: &str, policy: &Policy) -> Result<Self, Fault> {
         if headers.get(header::ORIGIN).is_none() {
-            return Err(Fault::new(
-                ProblemKind::Unauthenticated,
-                "Nobody can tell who is calling; send `Authorization: Bearer <agent key>`, or call from a listed page.",
-            ));
+            return Err(nobody(path, policy));
         }
         let rule = policy.visitors.as_ref().zip(listed(headers, policy));
         let (visitors, origin) = rule.ok_or_else(|| {
@@ -202,6 +200,18 @@ impl Caller {
             Self::Visitor { origin, .. } => format!("a visitor from {origin}"),
         }
     }
+}
+
+/// The answer to who brings neither key nor page, with what would help at this very address.
+fn nobody(path: &str, policy: &Policy) -> Fault {
+    let instead = match (callers_at(path), &policy.visitors) {
+        (Callers::AgentsAndVisitors, Some(_)) => "call from a listed page",
+        (Callers::AgentsAndVisitors, None) | (Callers::Agents, _) => {
+            "`Authorization: Uploadcare.Simple <public key>:<agent key>` as official SDKs do"
+        }
+    };
+    let sentence = format!("Nobody can tell who is calling; send `Authorization: Bearer <agent key>`, or {instead}.");
+    Fault::new(ProblemKind::Unauthenticated, sentence)
 }
 
 /// The listed origin that equals the one `Origin` header, byte for byte.

@@ -17,8 +17,19 @@ pub struct Own {
     pub area: Area,
     /// The least level that allows it.
     pub level: Level,
+    /// Who may come with it, if the policy lets them.
+    pub callers: Callers,
     /// What it does, to follow "asked to".
     pub words: &'static str,
+}
+
+/// Who may come with an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Callers {
+    /// Programs, with a key or a token.
+    Agents,
+    /// Programs, and browsers on listed pages.
+    AgentsAndVisitors,
 }
 
 /// To read what may be uploaded.
@@ -28,6 +39,7 @@ pub const UPLOAD_POLICY: Own = Own {
     path: paths::UPLOAD_POLICY,
     area: Area::Uploads,
     level: Level::Read,
+    callers: Callers::AgentsAndVisitors,
     words: "read the upload policy",
 };
 
@@ -38,6 +50,7 @@ pub const UPLOAD_CREDENTIAL: Own = Own {
     path: paths::UPLOAD_CREDENTIALS,
     area: Area::Uploads,
     level: Level::Write,
+    callers: Callers::AgentsAndVisitors,
     words: "issue an upload credential",
 };
 
@@ -48,6 +61,7 @@ pub const UPLOAD_CONFIRM: Own = Own {
     path: paths::UPLOADS_CONFIRM,
     area: Area::Uploads,
     level: Level::Write,
+    callers: Callers::AgentsAndVisitors,
     words: "confirm an upload",
 };
 
@@ -58,6 +72,7 @@ pub const RECEIPT_VERIFY: Own = Own {
     path: paths::RECEIPTS_VERIFY,
     area: Area::Uploads,
     level: Level::Read,
+    callers: Callers::Agents,
     words: "verify a receipt",
 };
 
@@ -68,6 +83,7 @@ pub const EVENT_TOKEN: Own = Own {
     path: paths::EVENT_TOKENS,
     area: Area::Uploads,
     level: Level::Read,
+    callers: Callers::AgentsAndVisitors,
     words: "hear what happens to files",
 };
 
@@ -78,6 +94,7 @@ pub const AUDIT_READ: Own = Own {
     path: paths::AUDIT,
     area: Area::Audit,
     level: Level::Read,
+    callers: Callers::Agents,
     words: "read the audit log",
 };
 
@@ -88,6 +105,7 @@ pub const POLICY_EXPLAIN: Own = Own {
     path: paths::POLICY_EXPLAIN,
     area: Area::Admin,
     level: Level::Read,
+    callers: Callers::Agents,
     words: "ask the policy",
 };
 
@@ -98,6 +116,7 @@ pub const KEYS_LIST: Own = Own {
     path: paths::KEYS,
     area: Area::Admin,
     level: Level::Read,
+    callers: Callers::Agents,
     words: "list agent keys",
 };
 
@@ -108,6 +127,7 @@ pub const KEY_ISSUE: Own = Own {
     path: paths::KEYS,
     area: Area::Admin,
     level: Level::Write,
+    callers: Callers::Agents,
     words: "issue an agent key",
 };
 
@@ -118,6 +138,7 @@ pub const KEY_DERIVE: Own = Own {
     path: paths::KEYS_DERIVE,
     area: Area::Admin,
     level: Level::Read,
+    callers: Callers::Agents,
     words: "derive a key from its own",
 };
 
@@ -128,6 +149,7 @@ pub const KEY_REVOKE: Own = Own {
     path: paths::KEY_REVOKE,
     area: Area::Admin,
     level: Level::Write,
+    callers: Callers::Agents,
     words: "revoke an agent key",
 };
 
@@ -145,6 +167,11 @@ pub const OWN: &[Own] = &[
     KEY_DERIVE,
     KEY_REVOKE,
 ];
+
+/// Who may come with what is at this path: agents only, where it is none of ours.
+pub(crate) fn callers_at(path: &str) -> Callers {
+    OWN.iter().find(|own| own.path == path).map_or(Callers::Agents, |own| own.callers)
+}
 
 /// Is this the id of an operation, of Uploadcare's or of our own? Its one spelling.
 pub fn operation_id(text: &str) -> Option<&'static str> {

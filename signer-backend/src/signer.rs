@@ -385,7 +385,8 @@ impl Signer {
     }
 
     /// Who sends these headers: by a token where one is brought and the policy takes some, else by key or by page.
-    async fn who(&self, headers: &HeaderMap, peer: Option<IpAddr>, live: &Live) -> Result<Caller, Fault> {
+    async fn who(&self, from: &Parts, peer: Option<IpAddr>, live: &Live) -> Result<Caller, Fault> {
+        let Parts { headers, uri, .. } = from;
         let Live { policy, tokens, .. } = live;
         let now = crate::state::now();
         let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
@@ -397,7 +398,7 @@ impl Signer {
         {
             return tokens.caller(text.trim(), peer, now, terms, policy).await;
         }
-        match Shown::of(headers, policy)? {
+        match Shown::of(headers, uri.path(), policy)? {
             Shown::Page(caller) => Ok(caller),
             Shown::Key(key) => self.0.standing.admit(&self.0.state, policy, &key, peer, now).await,
         }
@@ -606,7 +607,7 @@ impl FromRequestParts<Signer> for Visit {
         } else {
             let keyless = !parts.headers.contains_key(header::AUTHORIZATION);
             match visitors.as_ref().filter(|_| keyless).map_or(Ok(()), |limiter| limiter.check(peer)) {
-                Ok(()) => signer.within_rates(signer.who(&parts.headers, peer, &live).await, peer).await,
+                Ok(()) => signer.within_rates(signer.who(parts, peer, &live).await, peer).await,
                 Err(wait) => Err(too_many(wait)),
             }
         };

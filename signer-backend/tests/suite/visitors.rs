@@ -87,3 +87,24 @@ async fn too_many_requests_from_one_address_wait() {
     assert_eq!(stage.send("GET", "/v1/upload-policy", &[], "").await.status, 429);
     assert_eq!(stage.send("OPTIONS", "/v1/upload-policy", &[("origin", PAGE)], "").await.status, 204);
 }
+
+#[tokio::test]
+async fn who_is_nobody_is_told_what_helps_at_this_very_address() {
+    let (_, section) = agent("media", "files = \"read\"");
+    let page = "or call from a listed page.";
+    let simple = "or `Authorization: Uploadcare.Simple <public key>:<agent key>` as official SDKs do.";
+    for (listed, target, method, hint) in [
+        (true, "/v1/upload-credentials", "POST", page),
+        (true, "/v1/uploads/confirm", "POST", page),
+        (true, "/v1/uploadcare/files/", "GET", simple),
+        (true, "/files/", "GET", simple),
+        (true, "/v1/keys", "GET", simple),
+        (false, "/v1/upload-credentials", "POST", simple),
+    ] {
+        let policy = if listed { format!("{section}{VISITORS}") } else { section.clone() };
+        let stage = Setup::new(policy).start().await;
+        let problem = stage.send(method, target, &[], "").await.problem();
+        assert_eq!(problem.status, 401, "{target}");
+        assert!(problem.detail.ends_with(hint), "{target}: {}", problem.detail);
+    }
+}
