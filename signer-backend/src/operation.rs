@@ -63,7 +63,8 @@ pub(crate) fn address(method: &Method, path: &str) -> Result<Address, Fault> {
         allowed.push(row.method.as_str());
     }
     if allowed.is_empty() {
-        let hint = if path.ends_with('/') { "see the list of operations" } else { "addresses end with a slash" };
+        let hint =
+            if path.ends_with('/') { "GET /docs has the list of operations" } else { "addresses end with a slash" };
         Err(Fault::new(ProblemKind::NotFound, format!("There is no such operation; {hint}.")))
     } else {
         let sentence = format!("{method} is not possible here; the Allow header says what is.");

@@ -49,6 +49,15 @@ async fn who_brings_no_good_key_learns_nothing_and_reaches_nothing() {
 }
 
 #[tokio::test]
+async fn who_asks_for_no_operation_is_told_where_the_list_is() {
+    let (key, section) = agent("media", "files = \"read\"");
+    let stage = Setup::new(section).start().await;
+    let problem = stage.ask(&key, "GET", "/v1/uploadcare/nothing/", "").await.problem();
+    assert_eq!(problem.detail, "There is no such operation; GET /docs has the list of operations.");
+    assert_eq!(stage.send("GET", "/docs", &[], "").await.status, 200);
+}
+
+#[tokio::test]
 async fn a_metadata_grant_cannot_walk_up_to_the_file() {
     let (key, section) = agent("tagger", "metadata = \"full\"");
     let stage = Setup::new(section).start().await;
