@@ -159,7 +159,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
 
 /// serde's text, which names the field and the place; what it quotes came from this very caller.
 pub(crate) fn told(error: &serde_json::Error) -> String {
-    crate::sentence::quoted(&error.to_string()).trim_matches('"').to_owned()
+    crate::sentence::explanation(&error.to_string())
 }
 
 #[cfg(test)]
@@ -167,6 +167,24 @@ mod tests {
     use super::*;
     use futures_util::{StreamExt, stream};
     use std::io;
+
+    #[test]
+    fn what_is_wrong_with_a_body_is_told_whole_and_escaped_once() {
+        use updock_types::signer::{CredentialRequest, IssueKeyRequest};
+        fn detail<T: DeserializeOwned>(body: &str) -> String {
+            parse::<T>(body.as_bytes()).err().map(|fault| fault.detail().to_owned()).unwrap_or_default()
+        }
+        let wrong_life = detail::<IssueKeyRequest>(r#"{"expires_in": true}"#);
+        assert!(wrong_life.contains(r#"or "never""#) && !wrong_life.contains('\\'), "{wrong_life}");
+        let unknown = detail::<CredentialRequest>(r#"{"tll": 3}"#);
+        for name in ["`tll`", "`ttl`", "`operations`", "`scope`", "`for`", "`kind`", "line 1"] {
+            assert!(unknown.contains(name), "{name} is not in: {unknown}");
+        }
+        let broken = detail::<CredentialRequest>("{\"a\\nb\u{202e}\": 1}");
+        assert!(broken.contains(r"a\u{a}b\u{202e}"), "{broken}");
+        let long = detail::<CredentialRequest>(&format!("{{\"{}\": 1}}", "é".repeat(4000)));
+        assert!(long.chars().count() < 450 && long.ends_with("...."), "{long}");
+    }
 
     #[tokio::test]
     async fn a_body_that_does_not_come_is_not_waited_for() {

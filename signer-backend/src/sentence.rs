@@ -14,22 +14,42 @@ use updock_types::{FileUuid, Level};
 
 /// Longest client-chosen text in a sentence, in characters.
 const LONGEST: usize = 64;
+/// Longest explanation of a reader, which may list what it knows, in characters.
+const LONGEST_EXPLANATION: usize = 400;
 
 /// `text` in quotes, safe to print.
 pub(crate) fn quoted(text: &str) -> String {
-    let text = masked(text);
     let mut quoted = String::from("\"");
-    for character in text.chars().take(LONGEST) {
-        match character {
-            '"' | '\\' => quoted.extend(['\\', character]),
-            _ if is_hidden(character) => {
-                let _ = write!(quoted, "\\u{{{:x}}}", u32::from(character));
-            }
-            _ => quoted.push(character),
+    for character in cut(text, LONGEST).chars() {
+        if matches!(character, '"' | '\\') {
+            quoted.push('\\');
         }
+        push_shown(&mut quoted, character);
     }
-    quoted.push_str(if text.chars().nth(LONGEST).is_some() { "...\"" } else { "\"" });
-    quoted
+    quoted + if is_longer(text, LONGEST) { "...\"" } else { "\"" }
+}
+
+/// What a reader of a body has to say about it, safe to print: as it is, for it is a sentence of its own.
+pub(crate) fn explanation(text: &str) -> String {
+    let mut shown = String::new();
+    cut(text, LONGEST_EXPLANATION).chars().for_each(|character| push_shown(&mut shown, character));
+    shown + if is_longer(text, LONGEST_EXPLANATION) { "..." } else { "" }
+}
+
+fn cut(text: &str, longest: usize) -> String {
+    masked(text).chars().take(longest).collect()
+}
+
+fn is_longer(text: &str, longest: usize) -> bool {
+    masked(text).chars().nth(longest).is_some()
+}
+
+fn push_shown(text: &mut String, character: char) {
+    if is_hidden(character) {
+        let _ = write!(text, "\\u{{{:x}}}", u32::from(character));
+    } else {
+        text.push(character);
+    }
 }
 
 /// Control characters, line and paragraph separators, and what changes the direction or cannot be seen.
@@ -265,6 +285,10 @@ mod tests {
             proptest::prop_assert!(!quoted.chars().any(is_hidden));
             proptest::prop_assert_eq!(quoted.lines().count(), 1);
             proptest::prop_assert!(quoted.chars().count() <= 64 * 10 + 5);
+            let explanation = explanation(&text);
+            proptest::prop_assert!(!explanation.chars().any(is_hidden));
+            proptest::prop_assert!(explanation.lines().count() <= 1);
+            proptest::prop_assert!(explanation.chars().count() <= 400 * 10 + 3);
         }
     }
 }
