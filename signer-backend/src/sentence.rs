@@ -229,11 +229,11 @@ pub(crate) fn reported(event: &str, file: FileUuid, dedupe: &str, late: bool) ->
     format!("Uploadcare reported {event} of file {file} (delivery {dedupe}, signature good, first time seen{late}).")
 }
 
-/// A file that keeps the policy.
+/// A file that keeps the policy. Who uploaded it nobody knows: its id was named, no more.
 pub(crate) fn confirmed(caller: &Caller, file: FileUuid, bytes: u64, media_type: &str, stored: bool) -> String {
     let stored = if stored { "It is stored" } else { "It is not stored and will be gone in 24 hours" };
     format!(
-        "File {file}, uploaded by {}, was confirmed: {}, {}. {stored}.",
+        "File {file}, named by {}, was confirmed: {}, {}. {stored}.",
         caller.name(),
         size(bytes),
         quoted(media_type).trim_matches('"')
@@ -243,7 +243,7 @@ pub(crate) fn confirmed(caller: &Caller, file: FileUuid, bytes: u64, media_type:
 /// A file that does not.
 pub(crate) fn not_confirmed(caller: &Caller, file: FileUuid, why: &str, deleted: bool) -> String {
     let end = if deleted { " It was deleted." } else { "" };
-    format!("File {file}, uploaded by {}, was not confirmed: {why}{end}", caller.name())
+    format!("File {file}, named by {}, was not confirmed: {why}{end}", caller.name())
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ async fn a_good_file_is_stored_and_its_truth_is_told() {
     assert_eq!(
         stage.sentences().pop().unwrap(),
         format!(
-            "File {file}, uploaded by a visitor from http://127.0.0.1:4000, was confirmed: {} bytes, image/png. \
+            "File {file}, named by a visitor from http://127.0.0.1:4000, was confirmed: {} bytes, image/png. \
              It is stored.",
             PNG.len()
         )
