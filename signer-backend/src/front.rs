@@ -25,7 +25,7 @@ pub(crate) async fn uploadcare(
     if request.method() == Method::GET {
         return answer(signer, visit, request).await;
     }
-    sees_through(&signer.clone(), answer(signer, visit, request)).await
+    sees_through(&signer.clone(), Box::pin(answer(signer, visit, request))).await
 }
 
 /// Does `work` to its end even if its caller goes away meanwhile: what changes something should not stop halfway, and
@@ -125,14 +125,16 @@ pub(crate) async fn carry_out(
     };
     match wish.key {
         None => act.await,
-        Some(key) => match idempotency::once(&**signer.state(), visit.caller().id(), key, secret, act).await {
-            Once::Now(done) => done,
-            Once::Before(response) => {
-                signer.answered_as_before(visit, asked).await;
-                Ok(response)
+        Some(key) => {
+            match idempotency::once(&**signer.state(), visit.caller().id(), key, secret, Box::pin(act)).await {
+                Once::Now(done) => done,
+                Once::Before(response) => {
+                    signer.answered_as_before(visit, asked).await;
+                    Ok(response)
+                }
+                Once::Not(fault) => Err(signer.came_to_nothing(visit, asked, fault).await?),
             }
-            Once::Not(fault) => Err(signer.came_to_nothing(visit, asked, fault).await?),
-        },
+        }
     }
 }
 

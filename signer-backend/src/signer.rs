@@ -728,7 +728,7 @@ async fn confirm_upload(
     visit: Visit,
     Json(request): Json<ConfirmRequest>,
 ) -> Result<Response, Fault> {
-    front::sees_through(&signer.clone(), confirm(signer, visit, request)).await
+    front::sees_through(&signer.clone(), Box::pin(confirm(signer, visit, request))).await
 }
 
 async fn confirm(signer: Signer, visit: Visit, request: ConfirmRequest) -> Result<Response, Fault> {

@@ -418,13 +418,15 @@ async fn a_journal_that_cannot_be_written_is_done_without() {
 
 #[tokio::test]
 async fn a_file_that_shrinks_grows_or_vanishes_between_its_parts_ends_in_a_state_with_its_reason() {
+    /// Parts of it are read when the first has been answered, and others are not: it takes three rounds of them.
+    const WHOLE: usize = 120 * MIB;
     let len = |path: &Path, len| std::fs::File::options().write(true).open(path).unwrap().set_len(len).unwrap();
     let change = |what, path: &Path| match what {
         "shrinks" => len(path, 7),
-        "grows" => len(path, 50 * MIB as u64),
+        "grows" => len(path, (WHOLE + MIB) as u64),
         "is replaced" => {
             std::fs::remove_file(path).unwrap();
-            std::fs::write(path, vec![1; 40 * MIB]).unwrap();
+            std::fs::write(path, vec![1; WHOLE]).unwrap();
         }
         _ => std::fs::remove_file(path).unwrap(),
     };
@@ -433,7 +435,7 @@ async fn a_file_that_shrinks_grows_or_vanishes_between_its_parts_ends_in_a_state
         let config = Config { faults: vec![fault("part", 100, slow)], ..Config::default() };
         let local = LocalUploadcare::with(config).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let (path, bytes) = file(&folder, "large.bin", 40 * MIB);
+        let (path, bytes) = file(&folder, "large.bin", WHOLE);
         let options = UploadOptions { journal: Some(folder.path().join("journal")), ..in_parts() };
         let upload = uploader(&local).build().upload(vec![Source::path(&path)], &options, |_| {});
         while !local.requests().iter().any(|part| part.operation == Some("part") && part.status == Some(200)) {

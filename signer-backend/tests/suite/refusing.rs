@@ -80,9 +80,9 @@ async fn statuses(house: &House, key: &str, file: &str) -> [u16; 4] {
 
 #[tokio::test]
 async fn a_state_that_was_removed_or_replaced_is_noticed_and_nothing_is_done_any_more() {
+    type Change<'a> = &'a dyn Fn(&House);
     let (key, section) = agent("media", "files = \"read\"\nmetadata = \"full\"");
     let away = |path: &Path| path.with_file_name("away");
-    type Change<'a> = &'a dyn Fn(&House);
     let removed: Change<'_> = &|house| database(house).iter().for_each(|path| std::fs::remove_file(path).unwrap());
     let replaced: Change<'_> = &|house| {
         let path = house.folder.path().join("updock-signer.db");
