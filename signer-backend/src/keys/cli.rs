@@ -3,7 +3,7 @@
 //! Invariant: what is made or ended in the state was recorded in the audit log before. A key is shown once.
 
 use super::list;
-use super::make::{self, Plan};
+use super::make::{self, Issuer, Plan};
 use super::standing::{Known, judge, line_of, of_policy, revoke};
 use crate::audit::AuditLog;
 use crate::cli::PolicyFile;
@@ -127,7 +127,7 @@ pub async fn run(command: &KeysCommand, out: &mut (dyn Write + Send)) -> Result<
             let agent = house.agent(agent)?;
             let asked =
                 IssueKeyRequest { agent: None, label: new.label.clone(), expires_in: new.expires.unwrap_or_default() };
-            let plan = make::issue(agent, &asked, now()).map_err(|fault| fault.detail().to_owned())?;
+            let plan = make::issue(agent, &asked, &Issuer::Anyone, now()).map_err(|fault| fault.detail().to_owned())?;
             house.make(KEY_ISSUE.id, agent, plan, new.json).await?
         }
         KeysCommand::Derive { file, parent, grant, all_grants: _, only, rate, new } => {

@@ -1,9 +1,10 @@
 //! `/v1/keys` over HTTP. `admin: read` shows an agent its own keys and lets it derive narrower ones; `admin: write`
-//! issues and revokes its own, `admin: full` everyone's.
+//! issues and revokes its own, `admin: full` everyone's. A key issues none that ends after it does, and who comes with a
+//! token none at all, unless with `admin: full`: else a stolen key would have a successor that nobody knows of.
 //!
 //! Invariant: what is made or ended was recorded before, and who may not see a key does not learn whether there is one.
 
-use super::make::{self, Plan};
+use super::make::{self, Issuer, Plan};
 use super::standing::{Known, line_of, revoke};
 use super::{HeldKey, list};
 use crate::body::{Json, OptionalJson};
@@ -22,7 +23,7 @@ use axum::extract::{Path, State};
 use axum::response;
 use http::{StatusCode, Uri};
 use std::sync::Arc;
-use updock_types::signer::{DeriveKeyRequest, IssueKeyRequest, KeyId, KeyInfo, KeyList, NewKey, ProblemKind};
+use updock_types::signer::{DeriveKeyRequest, IssueKeyRequest, KeyId, KeyInfo, KeyLife, KeyList, NewKey, ProblemKind};
 use updock_types::{Area, Level};
 
 /// How often the keys of one agent may be derived from: each new one is a row.
@@ -71,12 +72,25 @@ pub(crate) async fn issue(
 ) -> Result<(StatusCode, response::Json<NewKey>), Fault> {
     let wanted = asked.agent.as_deref().unwrap_or(visit.caller().id());
     let foreign = wanted != visit.caller().id();
-    let level = if foreign { Level::Full } else { KEY_ISSUE.level };
-    let words = if foreign { "issue a key of another agent" } else { "issue a key of its own" };
+    let endless = asked.expires_in == KeyLife::Never;
+    let own = own_key(visit.caller());
+    // A key that outlives what it was asked for with is another way in, and not a rotation.
+    let level = if foreign || endless || own.is_none() { Level::Full } else { KEY_ISSUE.level };
+    let words = match (foreign, endless) {
+        (true, _) => "issue a key of another agent",
+        (false, true) => "issue a key of its own without an end",
+        (false, false) => "issue a key of its own",
+    };
     let asked_for = Asked { operation: KEY_ISSUE.id, words, sentence_follows: true };
     let allowed = signer.decide(&visit, Need::own(&KEY_ISSUE).at(level), asked_for, ()).await?;
     let plan = match visit.policy().agent(wanted) {
-        Some(agent) => make::issue(agent, &asked, now()),
+        Some(agent) => {
+            let issuer = match own {
+                Some((_, held)) if visit.caller().grants().level(Area::Admin) < Level::Full => Issuer::Key(held),
+                Some(_) | None => Issuer::Anyone,
+            };
+            make::issue(agent, &asked, &issuer, now())
+        }
         None => Err(Fault::new(ProblemKind::NotFound, "The policy has no such agent; write it there first.")),
     };
     make(&signer, &visit, asked_for, allowed.decision(), plan).await

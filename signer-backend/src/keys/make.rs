@@ -30,13 +30,24 @@ pub(super) struct Plan {
     pub words: String,
 }
 
+/// On whose word a key is issued, and so how long it may live.
+pub(super) enum Issuer<'a> {
+    /// A command on the signer's machine, or somebody with full access to admin: as long as they ask.
+    Anyone,
+    /// A key that may issue those of its agent: no longer than itself, nor than keys live when nobody says otherwise.
+    Key(&'a HeldKey),
+}
+
 /// Another key of `agent`, with all that the agent may do.
-pub(super) fn issue(agent: &Agent, asked: &IssueKeyRequest, now: i64) -> Result<Plan, Fault> {
+pub(super) fn issue(agent: &Agent, asked: &IssueKeyRequest, issuer: &Issuer<'_>, now: i64) -> Result<Plan, Fault> {
     if agent.expires.is_some_and(|end| end <= now) {
         let sentence = format!("The time of {} is over by the policy, so no key of it would be good.", agent.name);
         return Err(forbidden(sentence));
     }
-    let expires_at = end(asked.expires_in, now)?;
+    let expires_at = match issuer {
+        Issuer::Anyone => end(asked.expires_in, now)?,
+        Issuer::Key(held) => Some(within(held, asked.expires_in, now)?),
+    };
     let key = AgentKey::generate();
     let mut words = format!("issue key {} of {}", key.id(), agent.name);
     words.push_str(&named(asked.label.as_deref())?);
@@ -114,6 +125,25 @@ fn end(life: KeyLife, now: i64) -> Result<Option<i64>, Fault> {
         KeyLife::Seconds(0) => Err(bad("`expires_in` should be 1 second or more, or \"never\", or be left out.")),
         KeyLife::Seconds(seconds) => Ok(Some(now.saturating_add(i64::from(seconds) * 1000))),
     }
+}
+
+/// The end of a key that `held` issues: what was asked, within its own life. The usual life is cut to fit.
+fn within(held: &HeldKey, asked: KeyLife, now: i64) -> Result<i64, Fault> {
+    let longest = now.saturating_add(i64::from(KEY_LIFE) * 1000);
+    let most = held.ends.map_or(longest, |end| end.min(longest));
+    if asked == KeyLife::default() {
+        return Ok(most);
+    }
+    end(asked, now)?.filter(|wished| *wished <= most).ok_or_else(|| {
+        let left = u64::try_from((most - now) / 1000).unwrap_or(0);
+        let sentence = format!(
+            "Key {} issues keys that are good for {} at most, and a longer life needs full access to admin; \
+             ask for less, or leave `expires_in` out.",
+            held.id,
+            duration(left)
+        );
+        forbidden(sentence).missing(format!("{}: {}", Area::Admin, Level::Full))
+    })
 }
 
 /// The end of a child: what was asked, within its parent's life.

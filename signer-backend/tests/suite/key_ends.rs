@@ -293,3 +293,44 @@ async fn a_key_revoked_at_one_instance_is_refused_by_another_within_a_second() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_key_issues_none_that_outlives_it_unless_with_full_access_to_admin() {
+    const HOUR: i64 = 3600;
+    let state = memory();
+    let (endless, media) = agent("media", "files = \"read\"\nadmin = \"write\"");
+    let (lead, full) = agent("lead", "admin = \"full\"\nacknowledged = true");
+    let short = kept(&state, "media", |row| row.expires_at = Some(now() + HOUR * 1000)).await;
+    let stage = stage(&state, format!("{media}{full}")).await;
+    // Who asks, what for, and for how many seconds the new key is good; none, if it is refused.
+    for (name, key, asked, life) in [
+        ("as usual, cut to fit", short.expose(), "{}", Some(HOUR)),
+        ("less", short.expose(), r#"{"expires_in":60}"#, Some(60)),
+        ("more", short.expose(), r#"{"expires_in":7200}"#, None),
+        ("for ever", short.expose(), r#"{"expires_in":"never"}"#, None),
+        ("as usual, by a key without an end", &endless, "{}", Some(90 * 24 * HOUR)),
+        ("for a century, by a key without an end", &endless, r#"{"expires_in":4294967295}"#, None),
+        ("for ever, by a key without an end", &endless, r#"{"expires_in":"never"}"#, None),
+        ("by who may issue everyone's", &lead, r#"{"agent":"media","expires_in":31536000}"#, Some(365 * 24 * HOUR)),
+    ] {
+        let reply = stage.ask(key, "POST", KEYS, asked).await;
+        let Some(life) = life else {
+            let problem = reply.problem();
+            assert_eq!((problem.status, problem.missing.as_deref()), (403, Some("admin: full")), "{name}");
+            continue;
+        };
+        assert_eq!(reply.status, 201, "{name}: {:?}", reply.body);
+        let told = reply.json();
+        let ends = told["expires_at"].as_i64().unwrap();
+        assert!((life - 30..=life).contains(&(ends - now() / 1000)), "{name}: {told}");
+        // The log says which key issued it.
+        let made = stage.log.records().into_iter().rfind(|record| record.operation == Some("keys.issue")).unwrap();
+        assert_eq!(made.key_id.as_deref(), Some(AgentKey::parse(key).unwrap().id()), "{name}");
+    }
+    let reply = stage.ask(&lead, "POST", KEYS, r#"{"agent":"media","expires_in":"never"}"#).await;
+    assert!(reply.status == 201 && reply.json()["expires_at"].is_null());
+    // Nor does a line of issued keys go on for ever.
+    let next = text(&stage.ask(short.expose(), "POST", KEYS, "{}").await, "key");
+    let last = stage.ask(&next, "POST", KEYS, "{}").await.json()["expires_at"].as_i64().unwrap();
+    assert!(last <= now() / 1000 + HOUR);
+}

@@ -111,6 +111,7 @@ async fn stage(provider: &Provider, more: &str) -> Stage {
     let policy = format!(
         "[tokens]\nissuer = \"https://login.example.com/\"\naudience = \"signer\"\njwks = \"{}\"\n{more}\n\
          [agents.app]\nname = \"The application\"\ntokens = true\nuploads = \"read\"\nadmin = \"write\"\n\
+         [agents.lead]\nname = \"Lead\"\ntokens = true\nuploads = \"read\"\nadmin = \"full\"\nacknowledged = true\n\
          [agents.late]\nname = \"Late\"\ntokens = true\nuploads = \"read\"\nexpires = 2020-01-01T00:00:00Z\n{keyed}",
         provider.address
     );
@@ -191,7 +192,7 @@ async fn a_good_token_is_an_agent_and_every_forged_one_is_nobody() {
 }
 
 #[tokio::test]
-async fn who_comes_with_a_token_issues_keys_as_granted_and_derives_none() {
+async fn who_comes_with_a_token_issues_keys_with_full_access_to_admin_only_and_derives_none() {
     let provider = Provider::start(json!({"keys": [public(1, "one")]})).await;
     let stage = stage(&provider, LOCAL).await;
     let token = signed(1, &header(), &claims());
@@ -200,10 +201,13 @@ async fn who_comes_with_a_token_issues_keys_as_granted_and_derives_none() {
     assert!(problem.detail.contains("You came with a token, and keys are derived from keys"), "{}", problem.detail);
     let refused = stage.log.records().pop().unwrap();
     assert_eq!((refused.verdict, refused.on_behalf_of.as_deref()), (Some(Verdict::Deny), Some("user-42")));
+    for asked in ["{}", r#"{"expires_in":60}"#, r#"{"agent":"keyed"}"#] {
+        let problem = stage.ask(&token, "POST", "/v1/keys", asked).await.problem();
+        assert_eq!((problem.status, problem.missing.as_deref()), (403, Some("admin: full")), "{asked}");
+    }
+    let token = signed(1, &header(), &with(claims(), &json!({"agent": "lead"})));
     let issued = stage.ask(&token, "POST", "/v1/keys", "{}").await;
     assert_eq!(issued.status, 201);
-    let other = stage.ask(&token, "POST", "/v1/keys", r#"{"agent":"keyed"}"#).await.problem();
-    assert_eq!(other.missing.as_deref(), Some("admin: full"));
     let key = issued.json()["key"].as_str().unwrap().to_owned();
     assert_eq!(stage.ask(&key, "GET", "/v1/upload-policy", "").await.status, 200);
     assert_eq!(stage.ask(&key, "POST", "/v1/keys/self/derive", r#"{"grants":"all"}"#).await.status, 201);
