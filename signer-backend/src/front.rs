@@ -25,28 +25,7 @@ pub(crate) async fn uploadcare(
     if request.method() == Method::GET {
         return answer(signer, visit, request).await;
     }
-    sees_through(&signer.clone(), Box::pin(answer(signer, visit, request))).await
-}
-
-/// Does `work` to its end even if its caller goes away meanwhile: what changes something should not stop halfway, and
-/// its outcome should be known. When very many do so at once, the rest stop with their callers.
-pub(crate) async fn sees_through<T: Send + 'static>(
-    signer: &Signer,
-    work: impl Future<Output = T> + Send + 'static,
-) -> T {
-    let Some(place) = signer.place_to_run_on() else { return work.await };
-    let task = tokio::spawn(async move {
-        let _place = place;
-        work.await
-    });
-    match task.await {
-        Ok(done) => done,
-        Err(ended) => match ended.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is shutting down, and nobody waits any more.
-            Err(_) => std::future::pending().await,
-        },
-    }
+    signer.clone().sees_through(Box::pin(answer(signer, visit, request))).await
 }
 
 async fn answer(signer: Signer, visit: Visit, request: Request) -> Result<Response, Fault> {

@@ -47,7 +47,7 @@ struct Asked<'a> {
 
 /// `POST /v1/jobs`. Needs what the operation needs.
 pub(crate) async fn start(State(signer): State<Signer>, visit: Visit, request: Request) -> Result<Response, Fault> {
-    front::sees_through(&signer.clone(), Box::pin(answer(signer, visit, request))).await
+    signer.clone().sees_through(Box::pin(answer(signer, visit, request))).await
 }
 
 async fn answer(signer: Signer, visit: Visit, request: Request) -> Result<Response, Fault> {

@@ -34,7 +34,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 use updock_client::{Call, Client, Error};
 use updock_types::policy::UploadPolicy;
@@ -261,9 +261,28 @@ impl Signer {
         }
     }
 
-    /// A place for work that runs on without its caller, if there is one.
-    pub(crate) fn place_to_run_on(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.0.running_on).try_acquire_owned().ok()
+    /// Does `work` to its end even if its caller goes away meanwhile: what changes something should not stop halfway, and
+    /// its outcome should be known. When very many do so at once, the rest stop with their callers.
+    pub(crate) async fn sees_through<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
+        let Ok(place) = Arc::clone(&self.0.running_on).try_acquire_owned() else { return work.await };
+        let task = tokio::spawn(async move {
+            let _place = place;
+            work.await
+        });
+        match task.await {
+            Ok(done) => done,
+            Err(ended) => match ended.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is shutting down, and nobody waits any more.
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+
+    /// How many requests that change something are under way, with their callers or without: at none nothing is lost by
+    /// ending.
+    pub fn under_way(&self) -> usize {
+        RUNNING_ON.saturating_sub(self.0.running_on.available_permits())
     }
 
     pub(crate) fn state(&self) -> &Arc<dyn Store> {
@@ -728,7 +747,7 @@ async fn confirm_upload(
     visit: Visit,
     Json(request): Json<ConfirmRequest>,
 ) -> Result<Response, Fault> {
-    front::sees_through(&signer.clone(), Box::pin(confirm(signer, visit, request))).await
+    signer.clone().sees_through(Box::pin(confirm(signer, visit, request))).await
 }
 
 async fn confirm(signer: Signer, visit: Visit, request: ConfirmRequest) -> Result<Response, Fault> {

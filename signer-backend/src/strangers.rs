@@ -2,12 +2,11 @@
 //! would otherwise fill the disk that the audit log needs, and a signer that cannot record does nothing for anybody.
 
 use crate::limiter::PeerLimiter;
+use crate::policy::Rate;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-use crate::policy::Rate;
 
 /// One record a second from one address, a hundred at once.
 const RATE: Rate =
