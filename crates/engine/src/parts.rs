@@ -103,6 +103,11 @@ impl Parts {
         Some(next)
     }
 
+    /// Waits a part to be sent again that failed so?
+    pub(crate) fn waits_after(&self, cause: Cause) -> bool {
+        self.again.iter().any(|again| again.cause == Some(cause))
+    }
+
     /// Could [`Self::take`] give something at `now`?
     pub(crate) fn ready(&self, now: Millis) -> bool {
         self.cursor < self.urls.len() || self.again.iter().any(|again| again.at <= now)

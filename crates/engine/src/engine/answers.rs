@@ -112,7 +112,10 @@ impl Engine {
                     self.fail(now, key, Failure::SizeDiffers { stored: confirmed.size });
                 }
             }
-            _ => self.apply(now, key, flight, forgiving(judge(flight.asked, answer), flight)),
+            (_, step) => {
+                let verdict = forgiving(judge(flight.asked, answer), step, flight);
+                self.apply(now, key, flight, verdict);
+            }
         }
     }
 
@@ -450,11 +453,15 @@ pub(super) fn asked_wait(asked: Option<Millis>) -> Millis {
     asked.unwrap_or(backoff::THROTTLED).min(backoff::LONGEST_WAIT)
 }
 
-/// One 403 may be a proxy's mood, and costs a part; a URL that has expired refuses that part again, and only then the
-/// whole upload.
-fn forgiving(verdict: Verdict, flight: &Flight) -> Verdict {
-    match (verdict, flight.part) {
-        (Verdict::Restart(cause @ Cause::Server(403)), Some(part)) if part.failed == 0 => Verdict::Again(cause),
-        (verdict, _) => verdict,
+/// One 403 may be a proxy's mood, and costs a part. Addresses that have expired refuse that part again, or another one
+/// meanwhile, and only then the whole upload is begun anew.
+fn forgiving(verdict: Verdict, step: &Step, flight: &Flight) -> Verdict {
+    match (verdict, step, flight.part) {
+        (Verdict::Restart(cause @ Cause::Server(403)), Step::Parts(parts), Some(part))
+            if part.failed == 0 && !parts.waits_after(cause) =>
+        {
+            Verdict::Again(cause)
+        }
+        (verdict, ..) => verdict,
     }
 }
