@@ -255,8 +255,8 @@ for (const what of ['tab', 'browser'] as const) {
       await once(film.size);
     } finally {
       await browser.kill();
-      // Its helpers may still be writing for a moment.
-      rmSync(profile, { recursive: true, force: true, maxRetries: 20 });
+      // A helper that is still ending may write once more, after the folder was read and before it is removed.
+      await expect(() => rmSync(profile, { recursive: true, force: true })).toPass({ timeout: 20_000 });
     }
   });
 }
@@ -281,7 +281,7 @@ async function launch(profile: string) {
   const child = spawn(
     process.env.UPDOCK_CHROMIUM ?? 'chromium',
     [...flags, '--headless', `--user-data-dir=${profile}`, '--remote-debugging-port=0', 'about:blank'],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
+    { stdio: ['ignore', 'ignore', 'pipe'], detached: true },
   );
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const address = await new Promise<string>((resolve, reject) => {
@@ -293,12 +293,18 @@ async function launch(profile: string) {
     });
     void ended.then(() => reject(new Error(`the browser ended: ${said}`)));
   });
+  /** With its helpers: each is a process of the group that the browser leads. */
+  const kill = () => {
+    if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid!, 'SIGKILL');
+  };
+  process.once('exit', kill);
   const connected = await chromium.connectOverCDP(address);
   return {
     page: () => connected.contexts()[0].newPage(),
     async kill() {
-      child.kill('SIGKILL');
+      kill();
       await ended;
+      process.off('exit', kill);
     },
   };
 }
