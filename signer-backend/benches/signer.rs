@@ -310,6 +310,7 @@ async fn measure(directory: &Path) -> bool {
         key.digest()
     );
     fs::write(&policy, text).unwrap();
+    fs::set_permissions(&policy, fs::Permissions::from_mode(0o600)).unwrap();
     let unaudited = Process::again(&["--unaudited", policy.to_str().unwrap()]);
     let nginx = nginx(directory, &upstream.address);
     let signer = Process::signer(&policy);

@@ -1,6 +1,6 @@
 //! What all commands have in common: where the policy file is.
 
-use crate::policy::Policy;
+use crate::policy::{Policy, PolicyError, ReadPolicy, Secrets};
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ pub const DEFAULT_POLICY: &str = "updock-signer.toml";
 #[derive(Debug, Args)]
 pub struct PolicyFile {
     /// The policy file.
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_POLICY)]
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_POLICY, global = true)]
     config: PathBuf,
 }
 
@@ -22,14 +22,23 @@ impl PolicyFile {
         &self.config
     }
 
-    /// Reads and checks it; the error is a sentence that names the file.
+    /// Reads and checks it, with all secrets that it points to; the error is a sentence that names the file.
     pub fn load(&self, listen: Option<SocketAddr>) -> Result<Policy, String> {
+        self.read(|path| Policy::load(path, listen))
+    }
+
+    /// The same to ask it something, with no more secrets than that takes.
+    pub fn look(&self, secrets: Secrets) -> Result<ReadPolicy, String> {
+        self.read(|path| Policy::look(path, secrets))
+    }
+
+    fn read<T>(&self, load: impl FnOnce(&Path) -> Result<T, PolicyError>) -> Result<T, String> {
         let shown = self.config.display();
         if !self.config.exists() {
             return Err(format!(
                 "there is no policy at {shown}; write a first one with `updock-signer init`, or name another with --config"
             ));
         }
-        Policy::load(&self.config, listen).map_err(|error| format!("{shown}: {error}"))
+        load(&self.config).map_err(|error| format!("{shown}: {error}"))
     }
 }

@@ -19,7 +19,7 @@ use updock_signer::init::Init;
 use updock_signer::keys::cli::{self as keys, KeysCommand};
 use updock_signer::log::LineLog;
 use updock_signer::policy::cli::{PolicyCommand, summary};
-use updock_signer::policy::{self, Keeping, Policy};
+use updock_signer::policy::{self, Keeping, Policy, Secrets};
 use updock_signer::reload::Reload;
 use updock_signer::signing::{Signing, Verifying};
 use updock_signer::state::{self, State};
@@ -93,6 +93,9 @@ enum Command {
     },
     /// Agent keys.
     Keys {
+        /// The policy file.
+        #[command(flatten)]
+        file: PolicyFile,
         #[command(subcommand)]
         command: KeysCommand,
     },
@@ -126,9 +129,11 @@ fn main() -> ExitCode {
             }
         }
         Command::Serve { file, listen } => start(&file, listen),
-        Command::Check { file } => file.load(None).and_then(|policy| print(&(summary(file.path(), &policy) + "\n"))),
+        Command::Check { file } => {
+            file.look(Secrets::Unread).and_then(|policy| print(&(summary(file.path(), &policy) + "\n")))
+        }
         Command::Policy { file, command } => ask_policy(&file, &command),
-        Command::Keys { command } => keys(&command),
+        Command::Keys { file, command } => keys(&file, &command),
         Command::Audit { file, command } => audit(&file, &command),
         Command::Webhooks { file, command } => hooks(&file, &command),
         Command::Receipts { file, command: Receipts::Verify { receipt, json } } => {
@@ -247,7 +252,7 @@ impl SigningKeys {
 }
 
 fn audit(file: &PolicyFile, command: &Audit) -> Result<(), String> {
-    let policy = file.load(None)?;
+    let policy = file.look(command.secrets())?;
     let whole = runtime()?.block_on(async {
         let state = open_kept_state(&policy).await?;
         audit::cli::run(command, state, policy.keeping.audit_key.as_ref(), &mut io::stdout()).await
@@ -260,12 +265,12 @@ fn ask_policy(file: &PolicyFile, command: &PolicyCommand) -> Result<(), String> 
     if yes { Ok(()) } else { Err("the policy says no".to_owned()) }
 }
 
-fn keys(command: &KeysCommand) -> Result<(), String> {
-    runtime()?.block_on(keys::run(command, &mut io::stdout()))
+fn keys(file: &PolicyFile, command: &KeysCommand) -> Result<(), String> {
+    runtime()?.block_on(keys::run(command, file, &mut io::stdout()))
 }
 
 fn verify_receipt(file: &PolicyFile, text: &str, json: bool) -> Result<(), String> {
-    let policy = file.load(None)?;
+    let policy = file.look(Secrets::Signing)?;
     let receipt = runtime()?.block_on(async {
         let key = receipt_key(&policy).await?;
         let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
@@ -293,7 +298,10 @@ async fn receipt_key(policy: &Policy) -> Result<Verifying, String> {
 }
 
 fn hooks(file: &PolicyFile, command: &Webhooks) -> Result<(), String> {
-    let policy = file.load(None)?;
+    let policy = match command {
+        Webhooks::Sync { .. } => file.load(None)?.into(),
+        Webhooks::Dead { .. } | Webhooks::Replay { .. } => file.look(Secrets::State)?,
+    };
     let quiet = runtime()?.block_on(async {
         let state = match command {
             Webhooks::Sync { .. } => open_state(&policy).await?,

@@ -252,7 +252,7 @@ async fn start_signer(
     let secret = plan.signer_secret.clone().unwrap_or(keys.secret);
     let policy = plan.folder.join("signer.toml");
     let text = signer_policy(&keys.public, local, page_port);
-    fs::write(&policy, text).doing_at("write", &policy)?;
+    write_policy(&policy, &text)?;
 
     let address = free_address(plan.ports, 3001).await;
     let args = ["serve".into(), "--config".into(), policy.display().to_string(), "--listen".into(), address];
@@ -260,6 +260,17 @@ async fn start_signer(
     let log = plan.folder.join("updock-signer.log");
     let envs = [(SECRET_VARIABLE, secret)];
     Child::start(&binaries.join("updock-signer"), &args, &envs, &log, move |line| decisions.push(line)).await
+}
+
+/// Writes a policy file as the signer takes it: nobody else on this machine may write there, whatever the umask says.
+pub(crate) fn write_policy(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).doing_at("write", path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).doing_at("set the mode of", path)?;
+    }
+    Ok(())
 }
 
 /// Where the signer finds the secret key: never a file, which would stay behind.

@@ -2,6 +2,7 @@
 
 use super::http::{ends, export, fits, more, read_query};
 use super::{Entry, SpokenMark, csv_head, csv_line, verify};
+use crate::policy::Secrets;
 use crate::signing::{Signing, Verifying};
 use crate::state::{AuditQuery, AuditRow, State};
 use clap::{Args, Subcommand, ValueEnum};
@@ -96,6 +97,16 @@ pub enum ExportForm {
     Ndjson,
     /// A table
     Csv,
+}
+
+impl Audit {
+    /// What it must know of the policy's secrets. Who brings the public key along needs none that signs.
+    pub fn secrets(&self) -> Secrets {
+        match self {
+            Self::Verify { public_key: None, .. } => Secrets::Signing,
+            Self::Verify { .. } | Self::Tail { .. } | Self::Search { .. } | Self::Export { .. } => Secrets::State,
+        }
+    }
 }
 
 impl Filter {

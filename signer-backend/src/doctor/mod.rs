@@ -40,7 +40,11 @@ impl Doctor {
     pub async fn run(&self, out: &mut (dyn Write + Send)) -> Result<Health, String> {
         let findings = match self.file.load(None) {
             Ok(policy) => self.examine(&policy).await,
-            Err(sentence) => vec![Finding::new("policy", State::Wrong, sentence)],
+            Err(sentence) => {
+                let mut findings = vec![Finding::new("policy", State::Wrong, sentence)];
+                modes::of_policy(self.file.path(), &mut findings);
+                findings
+            }
         };
         let health = Health::of(&findings);
         let text = if self.json {

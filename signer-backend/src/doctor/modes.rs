@@ -12,12 +12,17 @@ const OTHERS_WRITE: u32 = 0o022;
 const OTHERS: u32 = 0o077;
 const STICKY: u32 = 0o1000;
 
+/// Could others change the policy? Then it is not loaded, and this may be why.
+pub(super) fn of_policy(file: &Path, findings: &mut Vec<Finding>) {
+    look(file, OTHERS_WRITE, "change what is allowed", findings);
+}
+
 pub(super) fn examine(file: &Path, policy: &Policy, findings: &mut Vec<Finding>) {
     let before = findings.len();
     let folder =
         |path: &Path| path.parent().filter(|path| !path.as_os_str().is_empty()).map_or(".".into(), Path::to_owned);
     let mut folders = vec![folder(file)];
-    look(file, OTHERS_WRITE, "change what is allowed", findings);
+    of_policy(file, findings);
     if let Place::Sqlite(path) = &policy.keeping.place {
         for path in with_companions(path) {
             look(&path, OTHERS, "read or change the audit log and the keys that sign", findings);

@@ -11,7 +11,7 @@ use crate::init::Grant;
 use crate::key::AgentKey;
 use crate::log::{DecisionLog, Record};
 use crate::own::{KEY_DERIVE, KEY_ISSUE, KEY_REVOKE};
-use crate::policy::{Agent, Place, Policy};
+use crate::policy::{Agent, Place, ReadPolicy, Secrets};
 use crate::sentence::quoted;
 use crate::state::{self, State, StateError, now};
 use clap::{Args, Subcommand};
@@ -36,9 +36,6 @@ pub enum KeysCommand {
     },
     /// Makes a key that is kept beside the policy, and shows it once: good at once, for 90 days
     Issue {
-        /// The policy file
-        #[command(flatten)]
-        file: PolicyFile,
         /// The agent's id in the policy file
         #[arg(long, value_name = "NAME")]
         agent: String,
@@ -48,9 +45,6 @@ pub enum KeysCommand {
     },
     /// Makes a narrower key of another: never more than that may, never for longer, and gone when it is
     Derive {
-        /// The policy file
-        #[command(flatten)]
-        file: PolicyFile,
         /// The public part of the key to derive from
         #[arg(value_parser = KeyId::parse)]
         parent: KeyId,
@@ -72,9 +66,6 @@ pub enum KeysCommand {
     },
     /// Lists keys: those of the policy that name their id, and those beside it
     List {
-        /// The policy file
-        #[command(flatten)]
-        file: PolicyFile,
         /// Of this agent only
         #[arg(long, value_name = "NAME")]
         agent: Option<String>,
@@ -84,9 +75,6 @@ pub enum KeysCommand {
     },
     /// Ends a key at once, for every instance, with all that were derived from it; a running signer notices within a second
     Revoke {
-        /// The policy file
-        #[command(flatten)]
-        file: PolicyFile,
         /// The public part of the key, as logs show it
         #[arg(value_parser = KeyId::parse)]
         id: KeyId,
@@ -119,19 +107,19 @@ fn life(text: &str) -> Result<KeyLife, String> {
 }
 
 /// Runs a command.
-pub async fn run(command: &KeysCommand, out: &mut (dyn Write + Send)) -> Result<(), String> {
+pub async fn run(command: &KeysCommand, file: &PolicyFile, out: &mut (dyn Write + Send)) -> Result<(), String> {
     let text = match command {
         KeysCommand::New { agent, json } => new(agent, *json),
-        KeysCommand::Issue { file, agent, new } => {
-            let house = House::open(file).await?;
+        KeysCommand::Issue { agent, new } => {
+            let house = House::open(file, Secrets::Signing).await?;
             let agent = house.agent(agent)?;
             let asked =
                 IssueKeyRequest { agent: None, label: new.label.clone(), expires_in: new.expires.unwrap_or_default() };
             let plan = make::issue(agent, &asked, &Issuer::Anyone, now()).map_err(|fault| fault.detail().to_owned())?;
             house.make(KEY_ISSUE.id, agent, plan, new.json).await?
         }
-        KeysCommand::Derive { file, parent, grant, all_grants: _, only, rate, new } => {
-            let house = House::open(file).await?;
+        KeysCommand::Derive { parent, grant, all_grants: _, only, rate, new } => {
+            let house = House::open(file, Secrets::Signing).await?;
             let (agent, held) = house.held(parent).await?;
             let levels = || grant.iter().map(|grant| (grant.area(), grant.level())).collect();
             let asked = DeriveKeyRequest {
@@ -144,7 +132,7 @@ pub async fn run(command: &KeysCommand, out: &mut (dyn Write + Send)) -> Result<
             let plan = make::derive(&agent, &held, &asked, now()).map_err(|fault| fault.detail().to_owned())?;
             house.make(KEY_DERIVE.id, &agent, plan, new.json).await?
         }
-        KeysCommand::List { file, agent, json } => {
+        KeysCommand::List { agent, json } => {
             let house = House::kept(file).await?;
             if let Some(agent) = agent {
                 house.agent(agent)?;
@@ -152,7 +140,7 @@ pub async fn run(command: &KeysCommand, out: &mut (dyn Write + Send)) -> Result<
             let lines = house.infos(agent.as_deref()).await?;
             lines.iter().map(|info| if *json { format!("{}\n", json!(info)) } else { line(info) }).collect()
         }
-        KeysCommand::Revoke { file, id, json } => House::open(file).await?.revoke(id, *json).await?,
+        KeysCommand::Revoke { id, json } => House::open(file, Secrets::Signing).await?.revoke(id, *json).await?,
     };
     out.write_all(text.as_bytes()).map_err(|error| format!("standard output cannot be written: {error}"))
 }
@@ -163,13 +151,13 @@ fn kept(error: &StateError) -> String {
 
 /// A policy and its state.
 struct House {
-    policy: Policy,
+    policy: ReadPolicy,
     state: Arc<dyn State>,
 }
 
 impl House {
-    async fn open(file: &PolicyFile) -> Result<Self, String> {
-        let policy = file.load(None)?;
+    async fn open(file: &PolicyFile, secrets: Secrets) -> Result<Self, String> {
+        let policy = file.look(secrets)?;
         if policy.keeping.place == Place::Memory {
             return Err("this policy keeps its state in memory, where only the running signer sees it; ask that over HTTP, at /v1/keys".to_owned());
         }
@@ -179,7 +167,7 @@ impl House {
 
     /// The same for whoever only reads: no state is made.
     async fn kept(file: &PolicyFile) -> Result<Self, String> {
-        let policy = file.load(None)?;
+        let policy = file.look(Secrets::State)?;
         let state = state::open_kept(&policy.keeping.place).await.map_err(|error| kept(&error))?;
         Ok(Self { policy, state })
     }

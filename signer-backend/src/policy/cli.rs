@@ -2,7 +2,7 @@
 
 use super::cases::Cases;
 use super::simulate::Simulation;
-use super::{Origin, Policy, PolicyError, Question, schema, text};
+use super::{Origin, Policy, PolicyError, Question, ReadPolicy, Secrets, schema, text};
 use crate::audit::{Entry, recorded};
 use crate::cli::PolicyFile;
 use crate::decision::{Readers, Verdict};
@@ -73,11 +73,12 @@ pub async fn run(command: &PolicyCommand, file: &PolicyFile, out: &mut (dyn Writ
     let mut say = |text: String| writeln!(out, "{text}").map_err(unwritten);
     match command {
         PolicyCommand::Check { json: false } => {
-            say(summary(file.path(), &file.load(None)?))?;
+            let policy = file.look(Secrets::Unread)?;
+            say(summary(file.path(), &policy))?;
             Ok(true)
         }
         PolicyCommand::Check { json: true } => {
-            let checked = Policy::load(file.path(), None);
+            let checked = Policy::look(file.path(), Secrets::Unread);
             say(told(&checked).to_string())?;
             Ok(checked.is_ok())
         }
@@ -89,7 +90,7 @@ pub async fn run(command: &PolicyCommand, file: &PolicyFile, out: &mut (dyn Writ
                 to: to.clone(),
                 readers: Readers::asked(*public),
             };
-            let answer = file.load(None)?.explain(&question)?;
+            let answer = file.look(Secrets::Unread)?.explain(&question)?;
             if *json {
                 say(serde_json::to_string(&answer).map_err(|error| error.to_string())?)?;
             } else {
@@ -106,7 +107,8 @@ pub async fn run(command: &PolicyCommand, file: &PolicyFile, out: &mut (dyn Writ
             Ok(answer.verdict == Verdict::Allow.as_str())
         }
         PolicyCommand::Test { cases, json } => {
-            let report = Cases::load(cases)?.hold(&file.load(None)?);
+            let policy = file.look(Secrets::Unread)?;
+            let report = Cases::load(cases)?.hold(&policy);
             if *json {
                 say(serde_json::to_string(&report).map_err(|error| error.to_string())?)?;
             } else {
@@ -118,7 +120,7 @@ pub async fn run(command: &PolicyCommand, file: &PolicyFile, out: &mut (dyn Writ
             Ok(report.failures.is_empty())
         }
         PolicyCommand::Simulate { with, since, json } => {
-            let (policy, other) = (file.load(None)?, load(with)?);
+            let (policy, other) = (file.look(Secrets::State)?, load(with)?);
             let since = text::seconds(since)?;
             let cannot = |error: state::StateError| format!("the audit log cannot be read: {error}");
             let kept = state::open_kept(&policy.keeping.place).await.map_err(cannot)?;
@@ -157,8 +159,8 @@ pub async fn run(command: &PolicyCommand, file: &PolicyFile, out: &mut (dyn Writ
     }
 }
 
-fn load(path: &Path) -> Result<Policy, String> {
-    Policy::load(path, None).map_err(|error| format!("{}: {error}", path.display()))
+fn load(path: &Path) -> Result<ReadPolicy, String> {
+    Policy::look(path, Secrets::Unread).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// What a policy allows, in sentences.
@@ -184,7 +186,7 @@ fn granted(agent: &super::Agent) -> impl Iterator<Item = (Area, Level)> {
 }
 
 /// The same as JSON, or what is wrong.
-fn told(checked: &Result<Policy, PolicyError>) -> Value {
+fn told(checked: &Result<ReadPolicy, PolicyError>) -> Value {
     let policy = match checked {
         Ok(policy) => policy,
         Err(error) => return json!({ "good": false, "line": error.line(), "error": error.to_string() }),

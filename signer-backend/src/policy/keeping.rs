@@ -1,7 +1,7 @@
 //! The sections `[state]`, `[audit]` and `[receipts]`: where the signer keeps what it must not forget, and with which
 //! keys it signs.
 
-use super::{Checker, PolicyError, text};
+use super::{Checker, PolicyError, Secrets, text};
 use crate::audit::AuditTerms;
 use crate::signing::{Signing, from_hex};
 use std::fmt;
@@ -105,6 +105,10 @@ impl Checker<'_> {
         let place = match (sqlite.as_ref(), postgres.as_ref()) {
             (None, None) => Place::Sqlite(self.sources.directory.join(STATE_FILE)),
             (Some(path), None) => Place::Sqlite(self.sources.directory.join(path.get_ref())),
+            // Never opened: who opens the state has its address read.
+            (None, Some(_)) if cfg!(feature = "postgres") && self.secrets < Secrets::State => {
+                Place::Postgres(String::new())
+            }
             (None, Some(source)) if cfg!(feature = "postgres") => {
                 Place::Postgres(self.secret_text(source, "the database's address")?.trim().to_owned())
             }
@@ -136,7 +140,7 @@ impl Checker<'_> {
     }
 
     fn signing(&self, source: Option<&Spanned<super::file::Source>>) -> Result<Option<Signing>, PolicyError> {
-        let Some(source) = source else { return Ok(None) };
+        let Some(source) = source.filter(|_| self.secrets >= Secrets::Signing) else { return Ok(None) };
         let text = self.secret_text(source, "the signing key")?;
         let seed = from_hex(text.trim()).and_then(|seed| <[u8; 32]>::try_from(seed).ok()).ok_or_else(|| {
             let sentence = "a signing key is 32 random bytes as 64 small hexadecimal digits; \

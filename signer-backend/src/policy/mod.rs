@@ -13,6 +13,7 @@ mod file;
 mod hooks;
 pub(crate) mod http;
 mod keeping;
+mod reading;
 pub mod schema;
 mod simulate;
 mod text;
@@ -22,6 +23,8 @@ pub use error::PolicyError;
 pub use explain::{Explanation, Question};
 pub use file::Violations;
 pub use keeping::{Keeping, Place, ReceiptTerms};
+pub(crate) use reading::others_may_write;
+pub use reading::{ReadPolicy, Secrets};
 pub use simulate::{Change, Simulation};
 pub(crate) use text::seconds;
 pub use text::{HookPrefix, Origin, Rate};
@@ -29,6 +32,7 @@ pub use text::{HookPrefix, Origin, Rate};
 use crate::decision::{Grants, Rule, Scope};
 use crate::key::KeyDigest;
 use crate::peers::PerPeer;
+use crate::random::base62;
 use crate::signing::hex;
 use crate::tokens::TokenTerms;
 use crate::webhooks::HookTerms;
@@ -218,23 +222,20 @@ pub struct Sources<'a> {
 }
 
 impl Policy {
-    /// Reads and checks a policy file, and the secrets it points to. `listen` counts before what the file says, and
-    /// is held to the same rules.
-    pub fn load(path: &Path, listen: Option<SocketAddr>) -> Result<Self, PolicyError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| PolicyError::new(format!("the file cannot be read: {error}")))?;
-        let directory = path.parent().unwrap_or_else(|| Path::new("."));
-        Self::read(&text, &Sources { directory, env: &|name| std::env::var(name).ok() }, listen)
-    }
-
     /// Checks the text of a policy file.
     pub fn parse(text: &str, sources: &Sources<'_>) -> Result<Self, PolicyError> {
-        Self::read(text, sources, None)
+        Self::read(text, sources, None, Secrets::All)
     }
 
-    fn read(text: &str, sources: &Sources<'_>, listen: Option<SocketAddr>) -> Result<Self, PolicyError> {
+    fn read(
+        text: &str,
+        sources: &Sources<'_>,
+        listen: Option<SocketAddr>,
+        secrets: Secrets,
+    ) -> Result<Self, PolicyError> {
         let file: file::File = toml::from_str(text).map_err(|error| PolicyError::reading(text, &error))?;
-        Checker { text, sources, listen, warnings: RefCell::default(), files: RefCell::default() }.policy(&file)
+        Checker { text, sources, listen, secrets, warnings: RefCell::default(), files: RefCell::default() }
+            .policy(&file)
     }
 
     /// The agent with this id.
@@ -323,6 +324,8 @@ struct Checker<'a> {
     sources: &'a Sources<'a>,
     /// Where to listen, whatever the file says.
     listen: Option<SocketAddr>,
+    /// Which secrets are read.
+    secrets: Secrets,
     warnings: RefCell<Vec<Warning>>,
     files: RefCell<Vec<PathBuf>>,
 }
@@ -398,6 +401,7 @@ impl Checker<'_> {
                 text: &text,
                 sources: self.sources,
                 listen: self.listen,
+                secrets: self.secrets,
                 warnings: RefCell::default(),
                 files: RefCell::default(),
             };
@@ -478,7 +482,7 @@ impl Checker<'_> {
     }
 
     fn secret(&self, source: &Spanned<file::Source>) -> Result<SecretKey, PolicyError> {
-        let text = self.secret_text(source, "the secret key")?;
+        let text = if self.secrets < Secrets::All { base62(40) } else { self.secret_text(source, "the secret key")? };
         SecretKey::parse(&text).map_err(|error| self.at(&source.span(), error.to_string()))
     }
 

@@ -1,5 +1,7 @@
 //! The policy file: what is refused, where, and in which words; and that nobody's secret is among them.
 
+use crate::keeping::run;
+use crate::process::write_policy;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -327,5 +329,72 @@ fn full_access_is_said_aloud_until_it_is_acknowledged() {
             Some(expected) => assert!(told.contains(expected), "{section}: {told}"),
             None => assert_eq!(told, "", "{section}"),
         }
+    }
+}
+
+/// As one folder of a program's own: a policy, and what it points to is not there.
+#[test]
+fn a_policy_that_others_can_write_is_refused_at_start_and_by_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = write_policy(folder.path(), "s", "http://127.0.0.1:9/", VISITORS);
+    for (mode, good) in [(0o600, true), (0o644, true), (0o640, true), (0o660, false), (0o602, false), (0o666, false)] {
+        fs::set_permissions(&policy, fs::Permissions::from_mode(mode)).unwrap();
+        let told = Policy::load(Path::new(&policy), None).map(drop).map_err(|error| error.to_string());
+        let (checked, said) = run(&policy, &["check"]);
+        assert_eq!((told.is_ok(), checked), (good, good), "{mode:o}: {told:?} {said}");
+        if !good {
+            let expected = format!("(mode {mode:03o}); run: chmod go-w {policy}");
+            assert!(told.unwrap_err().contains(&expected) && said.contains(&expected), "{said}");
+        }
+    }
+}
+
+#[test]
+fn commands_that_never_call_uploadcare_need_none_of_its_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, agents) = crate::stage::agent("media", "files = \"read\"");
+    let hooks = "[webhooks]\nsecrets = [{ file = \"absent\" }]\n[webhooks.targets.cms]\n\
+        url = \"https://cms.example.com/\"\nsecret = { env = \"ABSENT\" }\n";
+    let policy = write_policy(folder.path(), "s", "http://127.0.0.1:9/", &format!("{agents}{hooks}"));
+    // What signs is not there either: only who signs, or holds a signature against it, is stopped by that.
+    let signing = "[audit]\nkey = { file = \"absent\" }\n[receipts]\nkey = { file = \"absent\" }\n";
+    let cases = folder.path().join("cases.toml");
+    fs::write(&cases, "[[case]]\ncaller = \"media\"\noperation = \"files.list\"\nexpect = \"allow\"\n").unwrap();
+    let cases = cases.to_str().unwrap();
+    fs::remove_file(folder.path().join("secret")).unwrap();
+    let house = folder.path().join("updock-signer.db");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let state = updock_signer::state::SqliteState::open(&house).await.unwrap();
+        updock_signer::signing::Signing::kept(&state, updock_signer::audit::KEY).await.unwrap();
+    });
+    drop(runtime);
+    let public_key = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+    for (arguments, signs) in [
+        (&["check"][..], false),
+        (&["policy", "check"], false),
+        (&["policy", "explain", "media", "files.list"], false),
+        (&["policy", "test", cases], false),
+        (&["policy", "simulate", "--with", &policy], false),
+        (&["audit", "search"], false),
+        (&["audit", "export"], false),
+        (&["audit", "verify", "--public-key", public_key], false),
+        (&["audit", "verify"], true),
+        (&["keys", "list"], false),
+        (&["keys", "issue", "--agent", "media"], true),
+        (&["webhooks", "dead"], false),
+    ] {
+        let (good, told) = run(&policy, arguments);
+        assert!(good, "{arguments:?}: {told}");
+        let text = fs::read_to_string(&policy).unwrap();
+        fs::write(&policy, format!("{text}{signing}")).unwrap();
+        let (good, told) = run(&policy, arguments);
+        assert_eq!(good, !signs, "{arguments:?} without the signing key: {told}");
+        fs::write(&policy, text).unwrap();
+    }
+    // And what does call it, or lets others, does not start without them.
+    for arguments in [&["serve"][..], &["doctor"], &["webhooks", "sync"]] {
+        let (good, told) = run(&policy, arguments);
+        assert!(!good && told.contains("secret cannot be read"), "{arguments:?}: {told}");
     }
 }

@@ -6,6 +6,7 @@ use crate::process::{Running, write_policy};
 use crate::stage::{agent, bearer};
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 use updock_local::LocalUploadcare;
 
@@ -67,15 +68,20 @@ async fn a_changed_policy_is_taken_and_a_bad_one_leaves_the_last_good_one() {
 
     running.signal("HUP").await;
     told(&mut running, "The policy was read again and is the same").await;
+    fs::set_permissions(&policy, fs::Permissions::from_mode(0o666)).unwrap();
+    let line = told(&mut running, "A new policy was not taken").await;
+    assert!(line.contains("others on this machine could change what is allowed (mode 666); run: chmod go-w"), "{line}");
+    fs::set_permissions(&policy, fs::Permissions::from_mode(0o600)).unwrap();
+    told(&mut running, "The policy was read again and is the same").await;
     let told = send(&format!("http://{numbers}"), "GET", "/metrics", &[], "").await;
     let told = String::from_utf8(told.body.to_vec()).unwrap();
-    for line in ["updock_policy_reads_total{outcome=\"refused\"} 5", "updock_policy_reads_total{outcome=\"taken\"} 3"] {
+    for line in ["updock_policy_reads_total{outcome=\"refused\"} 6", "updock_policy_reads_total{outcome=\"taken\"} 4"] {
         assert!(told.contains(line), "{line}: {told}");
     }
     running.signal("TERM").await;
     assert!(running.child.wait().await.unwrap().success());
     let (_, found) = run(&policy, &["audit", "search", "--text", "policy", "--json", "--limit", "1000"]);
-    assert_eq!(found.matches("A new policy was not taken").count(), 5, "{found}");
+    assert_eq!(found.matches("A new policy was not taken").count(), 6, "{found}");
     let (_, found) = run(&policy, &["audit", "search", "--operation", "files.list", "--verdict", "allow", "--json"]);
     let record: serde_json::Value = serde_json::from_str(found.lines().next().unwrap()).unwrap();
     assert_eq!(record["rule"], "agents.media.files = read");

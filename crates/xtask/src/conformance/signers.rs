@@ -9,6 +9,7 @@ use super::standins::Standins;
 use crate::children::Child;
 use crate::error::{Doing, Error, Result};
 use crate::process::Run;
+use crate::stack::write_policy;
 use crate::workspace::Workspace;
 
 /// What the agents of the suites may do.
@@ -66,7 +67,7 @@ impl Signers {
                 "version = 1\n\n[project]\npublic_key = \"demopublickey\"\nsecret = {{ env = {SECRET:?} }}\n\n\
                  [upstream]\nrest = \"{origin}/\"\nplain_http = true\n{agents}"
             );
-            fs::write(&policy, text).doing_at("write", &policy)?;
+            write_policy(&policy, &text)?;
             let args = ["serve", "--listen", "127.0.0.1:0", "--config"].map(str::to_owned);
             let args: Vec<String> = args.into_iter().chain([policy.display().to_string()]).collect();
             let envs = [(SECRET, "demosecretkey".to_owned())];
