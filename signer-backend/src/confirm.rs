@@ -5,10 +5,11 @@
 //! breaking the policy only if it came within the last day and nobody has stored it: what was confirmed or kept stays,
 //! whoever names it. What a caller can still end is a fresh upload of somebody else that breaks the policy as well.
 
+use crate::limits::{self, AddressQuota};
 use crate::policy::{CredentialTerms, Policy, Violations};
 use crate::problem::Fault;
 use crate::sending::Asker;
-use crate::sentence::size;
+use crate::sentence::{counted, size};
 use crate::upstream;
 use futures_util::future::join_all;
 use serde::Deserialize;
@@ -88,17 +89,21 @@ struct Keeping {
     datetime_stored: Option<Timestamp>,
 }
 
-/// Reads and judges each file, then stores all that may be, with one request where there are several. An end for each,
-/// in their order; none takes longer because there are others.
+/// Reads and judges each file, counts those that are good where there is a quota, then stores all that may be, with one
+/// request where there are several. An end for each, in their order; none takes longer because there are others.
 pub(crate) async fn confirm_each(
     asker: Asker<'_>,
     policy: &Policy,
     terms: &CredentialTerms,
+    quota: Option<AddressQuota<'_>>,
     files: &[FileUuid],
 ) -> Vec<Result<Confirmed, Unconfirmed>> {
     let (start, places) = (Instant::now(), Semaphore::new(AT_ONCE));
     let looks = files.iter().map(|file| judged(asker, policy, *file, start, &places));
     let mut ends: Vec<_> = join_all(looks).await;
+    if let Some(quota) = quota {
+        hold_to(&quota, &mut ends).await;
+    }
     let wanted: Vec<FileUuid> = ends
         .iter()
         .zip(files)
@@ -128,6 +133,23 @@ pub(crate) async fn confirm_each(
         })
     };
     ends.into_iter().zip(files).map(confirmed).collect()
+}
+
+/// Lets as many good files through as the quota has left. The others are not deleted: nothing is wrong with them.
+async fn hold_to(quota: &AddressQuota<'_>, ends: &mut [Result<Truth, Unconfirmed>]) {
+    let good = ends.iter().filter(|end| end.is_ok()).count();
+    let (room, beyond) = match quota.spend(u32::try_from(good).unwrap_or(u32::MAX)).await {
+        Ok(room) => {
+            let most = counted(u64::from(quota.most), "file");
+            let sentence =
+                format!("No more than {most} a day are taken from one address; upload it again tomorrow (UTC).");
+            (room, Fault::new(ProblemKind::PolicyViolation, sentence))
+        }
+        Err(error) => (0, limits::not_known(error)),
+    };
+    for end in ends.iter_mut().filter(|end| end.is_ok()).skip(usize::try_from(room).unwrap_or(usize::MAX)) {
+        *end = Err(beyond.clone().into());
+    }
 }
 
 /// Stores files, and tells since when each of them is.

@@ -10,6 +10,7 @@ use crate::confirm::{Unconfirmed, confirm_each};
 use crate::decision::{Allowed, Decision, Need, Verdict};
 use crate::key::masked;
 use crate::keys::{self, HeldKey, standing::Standing};
+use crate::limits::AddressQuota;
 use crate::live::{Holder, Live, Unchangeable};
 use crate::log::{DecisionLog, Phase, Record};
 use crate::metrics::Metrics;
@@ -440,8 +441,8 @@ impl Signer {
             }
             // This process has counted already.
             (Caller::Visitor { .. }, Some(visitors)) if state.shared() => {
-                let peer = peer.map(crate::limiter::network).map(|peer| peer.to_string()).unwrap_or_default();
-                limits::rate(&**state, format!("visitor:{peer}"), visitors.rate, "your address").await?;
+                let who = format!("visitor:{}", limits::peer_key(peer));
+                limits::rate(&**state, who, visitors.rate, "your address").await?;
             }
             (Caller::Visitor { .. }, _) => {}
         }
@@ -756,12 +757,18 @@ async fn confirm(signer: Signer, visit: Visit, request: ConfirmRequest) -> Resul
         ConfirmRequest::Several { uuids } => (sentence::confirm_words(uuids), uuids.clone()),
     };
     let asked = Asked { operation: own::UPLOAD_CONFIRM.id, words: &words, sentence_follows: false };
-    let allowed = signer.decide(&visit, Need::own(&own::UPLOAD_CONFIRM), asked, files).await?;
+    let need = Need { count: files.len(), ..Need::own(&own::UPLOAD_CONFIRM) };
+    let allowed = signer.decide(&visit, need, asked, files).await?;
     let (live, upstream) = (signer.live(), signer.upstream());
     let policy = &*live.policy;
     let mut ends = Vec::new();
     let asker = upstream.for_caller(visit.caller.id(), patience::USUAL);
-    let confirmed = confirm_each(asker, policy, terms(policy, &visit.caller), allowed.what()).await;
+    let quota = match (&visit.caller, &policy.visitors) {
+        (Caller::Visitor { .. }, Some(visitors)) => visitors.quota,
+        (Caller::Visitor { .. }, None) | (Caller::Agent { .. }, _) => None,
+    };
+    let quota = quota.map(|most| AddressQuota { state: &*signer.0.state, peer: visit.peer, most });
+    let confirmed = confirm_each(asker, policy, terms(policy, &visit.caller), quota, allowed.what()).await;
     for (mut end, uuid) in confirmed.into_iter().zip(allowed.what()) {
         let text = match &mut end {
             Ok(confirmed) => {

@@ -218,11 +218,11 @@ impl Checker<'_> {
     }
 
     fn quotas(&self, quotas: &BTreeMap<Spanned<String>, Spanned<String>>) -> Result<Vec<Quota>, PolicyError> {
-        let one = |(of, most): (&Spanned<String>, &Spanned<String>)| {
-            let read = quota(most.get_ref()).map_err(|sentence| self.at(&most.span(), sentence));
-            Ok(Quota { of: self.scope(of)?, most: read? })
-        };
-        quotas.iter().map(one).collect()
+        quotas.iter().map(|(of, most)| Ok(Quota { of: self.scope(of)?, most: self.quota(most)? })).collect()
+    }
+
+    pub(super) fn quota(&self, most: &Spanned<String>) -> Result<u32, PolicyError> {
+        quota(most.get_ref()).map_err(|sentence| self.at(&most.span(), sentence))
     }
 
     fn networks(&self, networks: &Spanned<Vec<Spanned<String>>>) -> Result<Vec<IpNet>, PolicyError> {

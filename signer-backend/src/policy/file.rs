@@ -99,6 +99,7 @@ pub enum Violations {
 pub(super) struct Visitors {
     pub origins: Spanned<Vec<Spanned<String>>>,
     pub rate: Option<Spanned<String>>,
+    pub quota: Option<Spanned<String>>,
     pub ttl_max: Option<Spanned<String>>,
     pub operations_max: Option<Spanned<u32>>,
     #[serde(default)]

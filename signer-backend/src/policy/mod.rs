@@ -136,6 +136,8 @@ pub struct Visitors {
     pub origins: Vec<Origin>,
     /// How often one address may ask.
     pub rate: Rate,
+    /// How many files of one address are confirmed in a day, which begins at midnight UTC; any number, if not said.
+    pub quota: Option<u32>,
     /// What they get.
     pub terms: CredentialTerms,
     /// What they may do.
@@ -543,7 +545,7 @@ impl Checker<'_> {
     }
 
     fn visitors(&self, visitors: &Spanned<file::Visitors>) -> Result<Visitors, PolicyError> {
-        let file::Visitors { origins, rate, ttl_max, operations_max, signature, store } = visitors.get_ref();
+        let file::Visitors { origins, rate, quota, ttl_max, operations_max, signature, store } = visitors.get_ref();
         if origins.get_ref().is_empty() {
             let sentence = "no origin is listed, so nobody could use this rule; \
                 write the pages that may upload, like [\"https://app.example.com\"]";
@@ -556,6 +558,7 @@ impl Checker<'_> {
         Ok(Visitors {
             origins: origins.get_ref().iter().map(origin).collect::<Result<_, _>>()?,
             rate: file::rate(rate.as_ref()).map_err(|(span, sentence)| self.at(&span, sentence))?,
+            quota: quota.as_ref().map(|quota| self.quota(quota)).transpose()?,
             terms: CredentialTerms {
                 signature: *signature,
                 ..self.terms(ttl_max.as_ref(), operations_max.as_ref(), *store)?

@@ -105,6 +105,7 @@ fn uploads() -> Value {
     let terms = || vec![("ttl_max", time()), ("operations_max", number(1)), ("store", flag())];
     let mut visitors =
         vec![("origins", list(&text("An exact origin, like https://app.example.com."))), ("rate", rate())];
+    visitors.push(("quota", quota()));
     visitors.push(("signature", flag()));
     visitors.extend(terms());
     table(
@@ -165,7 +166,7 @@ fn agent() -> Value {
         ("only", list(&scope())),
         ("rate", rate()),
         ("rates", by_scope(&rate())),
-        ("quota", by_scope(&json!({ "type": "string", "pattern": "^[0-9]+/day$" }))),
+        ("quota", by_scope(&quota())),
         ("limits", limits),
         ("expires", moment()),
         ("networks", list(&text("A network, like 10.0.0.0/8."))),
@@ -220,6 +221,10 @@ fn number(least: u32) -> Value {
 
 fn time() -> Value {
     json!({ "type": "string", "pattern": "^[0-9]+[smhd]$" })
+}
+
+fn quota() -> Value {
+    json!({ "type": "string", "pattern": "^[0-9]+/day$" })
 }
 
 fn rate() -> Value {

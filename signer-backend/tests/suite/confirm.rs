@@ -64,6 +64,31 @@ async fn what_the_bytes_are_counts_not_what_they_are_called() {
 }
 
 #[tokio::test]
+async fn of_one_address_no_more_files_are_confirmed_in_a_day_than_the_rule_says() {
+    let stage = Setup::new(format!("{VISITORS}quota = \"3/day\"\n{PICTURES}")).start().await;
+    // What breaks the policy is not counted.
+    assert_eq!(stage.confirm(stage.file("a.pdf", b"%PDF-1.7\n").await).await.kind(), "policy-violation");
+    let mut files = Vec::new();
+    for _ in 0..4 {
+        files.push(stage.file("a.png", PNG).await);
+    }
+    assert_eq!(stage.confirm(files[0]).await.status, 200);
+    let several = serde_json::json!({ "uuids": &files[1..] }).to_string();
+    let reply = stage.visit("/v1/uploads/confirm", &several).await.json();
+    let results = reply["results"].as_array().unwrap();
+    assert_eq!(results.len(), 3);
+    assert!(results[..2].iter().all(|result| result["stored"] == true), "{results:?}");
+    assert_eq!(results[2]["problem"]["status"], 422, "{results:?}");
+    let refused = stage.confirm(files[3]).await;
+    assert_eq!(refused.kind(), "policy-violation");
+    assert_eq!(
+        refused.problem().detail,
+        "No more than 3 files a day are taken from one address; upload it again tomorrow (UTC)."
+    );
+    assert!(!is_stored(&stage, files[3]).await, "it was stored all the same");
+}
+
+#[tokio::test]
 async fn a_policy_may_delete_what_breaks_it() {
     let rules = format!("[uploads]\nviolations = \"delete\"\n{VISITORS}{PICTURES}");
     let stage = Setup::new(rules).start().await;

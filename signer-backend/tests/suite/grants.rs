@@ -167,6 +167,16 @@ const CASES: &[Case] = &[
         told: "The quota of 3 a day for files has 1 left, and this needs 2",
     },
     Case {
+        name: "a confirmation spends a quota for each of its files",
+        section: "uploads = \"write\"\nquota = { \"uploads.confirm\" = \"3/day\" }",
+        requests: &[
+            ("POST", "/v1/uploads/confirm", "{\"uuids\":[\"{file}\",\"{file}\"]}"),
+            ("POST", "/v1/uploads/confirm", "{\"uuids\":[\"{file}\",\"{file}\"]}"),
+        ],
+        expected: (429, None),
+        told: "The quota of 3 a day for uploads.confirm has 1 left, and this needs 2",
+    },
+    Case {
         name: "an agent whose time is over is unknown",
         section: "files = \"read\"\nexpires = 2020-01-01T00:00:00Z",
         requests: &[("GET", FILES, "")],
