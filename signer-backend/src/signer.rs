@@ -458,6 +458,10 @@ impl Signer {
             }
             return Ok(());
         }
+        // Counted where it is written down, so that the numbers say what the log says.
+        if let (Some(caller), Some(operation), Some(verdict)) = (&record.caller, record.operation, record.verdict) {
+            self.0.metrics.decided(caller, operation, verdict);
+        }
         let start = Instant::now();
         let recorded = self.0.log.record(record).await;
         self.0.metrics.recorded.took(start.elapsed());
@@ -490,7 +494,6 @@ impl Signer {
         if let Some(verdict) = visit.shadow(&decision) {
             self.0.metrics.shadow_differs(decision.need.operation, verdict);
         }
-        self.0.metrics.decided(visit.caller.id(), asked.operation, decision.verdict);
         if !refused && let Err(fault) = limits::within(&*self.0.state, &visit.caller, &decision.need).await {
             let text = sentence::wish_refused(&visit.caller, asked.words, fault.detail());
             let record = visit.record(Phase::Decision, asked.operation, Some(&decision), text);

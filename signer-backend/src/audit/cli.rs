@@ -44,7 +44,7 @@ pub enum Audit {
         #[command(flatten)]
         filter: Filter,
         /// How many at most.
-        #[arg(long, default_value_t = 100)]
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
         limit: u32,
         /// Prints JSON.
         #[arg(long)]
@@ -82,10 +82,10 @@ pub struct Filter {
     /// Holding this text
     #[arg(long)]
     text: Option<String>,
-    /// From this time on, like 2026-11-23T09:00:00Z
+    /// From this time on, like 2026-11-23T09:00:00Z, or for so long, like 1d
     #[arg(long)]
     from: Option<String>,
-    /// Before this time
+    /// Before this time, or before so long ago
     #[arg(long)]
     to: Option<String>,
 }
@@ -182,7 +182,7 @@ pub async fn run(
             Ok(report.faults.is_empty())
         }
         Audit::Search { filter, limit, json } => {
-            let query = AuditQuery { most: (*limit).max(1), ..filter.query()? };
+            let query = AuditQuery { most: *limit, ..filter.query()? };
             for row in state.search(query).await.map_err(unread)? {
                 print(&row, *json, out).map_err(unwritten)?;
             }

@@ -2,11 +2,12 @@
 //! full` everyone's.
 
 use super::{Entry, csv_head, csv_line, entry::micros};
-use crate::decision::Need;
+use crate::decision::{Need, Verdict};
 use crate::own;
+use crate::policy::{hint, seconds};
 use crate::problem::Fault;
 use crate::signer::{Asked, Signer, Visit};
-use crate::state::{AuditQuery, AuditRow, State as Store, StateError, TailPosition};
+use crate::state::{AuditQuery, AuditRow, State as Store, StateError, TailPosition, now};
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -19,7 +20,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use updock_types::signer::ProblemKind;
-use updock_types::{Area, Level};
+use updock_types::{Area, Level, OPERATIONS};
 
 const DEFAULT_LIMIT: u32 = 100;
 const MOST: u32 = 1000;
@@ -91,13 +92,31 @@ pub(super) fn read_query(text: &str) -> Result<AuditQuery, Fault> {
     let mut query = AuditQuery { most: DEFAULT_LIMIT, ..AuditQuery::default() };
     for (name, value) in form_urlencoded::parse(text.as_bytes()) {
         let wrong = |expected: &str| Fault::new(ProblemKind::BadRequest, format!("`{name}` should be {expected}."));
-        let time = || micros(&value).ok_or_else(|| wrong("a date and time, like 2026-09-21T12:44:02Z"));
+        let ago = || Some((now() - i64::from(seconds(&value).ok()?) * 1000).saturating_mul(1000));
+        let time = || {
+            let at = micros(&value).or_else(ago);
+            at.ok_or_else(|| wrong("a date and time, like 2026-09-21T12:44:02Z, or so long ago, like 1d"))
+        };
+        // What no record can hold is a slip of whoever asks, and not an empty answer.
+        let known = |names: &mut dyn Iterator<Item = &'static str>, what: &str| {
+            let names: Vec<_> = names.collect();
+            if names.contains(&&*value) {
+                return Ok(Some(value.to_string()));
+            }
+            Err(wrong(&format!("{what}{}", hint(&value, names.into_iter()))))
+        };
         let text = || if value.len() <= 200 { Ok(Some(value.to_string())) } else { Err(wrong("shorter")) };
         match name.as_ref() {
             "caller" => query.caller = text()?,
-            "area" => query.area = text()?,
-            "operation" => query.operation = text()?,
-            "verdict" => query.verdict = text()?,
+            "area" => query.area = known(&mut Area::ALL.iter().map(|area| area.as_str()), "an area, like files")?,
+            "operation" => {
+                let all = OPERATIONS.iter().map(|row| row.id.as_str()).chain(own::OWN.iter().map(|own| own.id));
+                query.operation = known(&mut { all }, "an operation, like files.delete")?;
+            }
+            "verdict" => {
+                let all = [Verdict::Allow, Verdict::Deny, Verdict::NeedsApproval].map(Verdict::as_str);
+                query.verdict = known(&mut all.into_iter(), "allow, deny or needs_approval")?;
+            }
             "request" => query.request = text()?,
             "text" => query.text = text()?,
             "from" => query.from = Some(time()?),

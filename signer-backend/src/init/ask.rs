@@ -2,7 +2,7 @@
 //! default in brackets.
 
 use super::draft::{AGENT, Grant};
-use crate::policy::Origin;
+use crate::policy::{Origin, agent_id};
 use std::io::{BufRead, Write};
 use updock_types::PublicKey;
 
@@ -24,11 +24,7 @@ impl<'a, In: BufRead> Questions<'a, In> {
     }
 
     pub(super) fn agent(&mut self) -> Result<String, String> {
-        self.ask("Id of the first agent, a program with a key of its own", AGENT, |text| {
-            let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-            let told = "small letters, digits and hyphens, please";
-            if !text.is_empty() && text.bytes().all(good) { Ok(text.to_owned()) } else { Err(told.to_owned()) }
-        })
+        self.ask("Id of the first agent, a program with a key of its own", AGENT, agent_id)
     }
 
     pub(super) fn grants(&mut self, agent: &str) -> Result<Vec<Grant>, String> {

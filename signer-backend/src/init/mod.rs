@@ -11,6 +11,7 @@ pub use draft::Grant;
 
 use crate::cli::PolicyFile;
 use crate::key::AgentKey;
+use crate::policy::agent_id;
 use ask::Questions;
 use clap::Args;
 use draft::{Draft, SECRET_VARIABLE};
@@ -119,7 +120,9 @@ impl Init {
             }
         };
         let agent = match (self.agent, &mut questions) {
-            (Some(agent), _) => agent,
+            (Some(agent), _) => {
+                agent_id(&agent).map_err(|expected| format!("nothing was written, because of --agent: {expected}"))?
+            }
             (None, Some(questions)) => questions.agent()?,
             (None, None) => draft::AGENT.to_owned(),
         };

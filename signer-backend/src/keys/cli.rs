@@ -11,7 +11,7 @@ use crate::init::Grant;
 use crate::key::AgentKey;
 use crate::log::{DecisionLog, Record};
 use crate::own::{KEY_DERIVE, KEY_ISSUE, KEY_REVOKE};
-use crate::policy::{Agent, Place, ReadPolicy, Secrets};
+use crate::policy::{Agent, Place, ReadPolicy, Secrets, agent_id};
 use crate::sentence::quoted;
 use crate::state::{self, State, StateError, now};
 use clap::{Args, Subcommand};
@@ -109,7 +109,10 @@ fn life(text: &str) -> Result<KeyLife, String> {
 /// Runs a command.
 pub async fn run(command: &KeysCommand, file: &PolicyFile, out: &mut (dyn Write + Send)) -> Result<(), String> {
     let text = match command {
-        KeysCommand::New { agent, json } => new(agent, *json),
+        KeysCommand::New { agent, json } => {
+            let agent = agent_id(agent).map_err(|expected| format!("--agent: {expected}"))?;
+            new(&agent, *json)
+        }
         KeysCommand::Issue { agent, new } => {
             let house = House::open(file, Secrets::Signing).await?;
             let agent = house.agent(agent)?;

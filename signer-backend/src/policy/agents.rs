@@ -69,12 +69,7 @@ impl Checker<'_> {
     }
 
     fn id(&self, id: &str, span: &Range<usize>, what: &str) -> Result<(), PolicyError> {
-        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if (1..=40).contains(&id.len()) && id.bytes().all(allowed) && id != "visitor" {
-            return Ok(());
-        }
-        let sentence = format!("{what} has 1 to 40 small letters, digits and hyphens, and is not `visitor`");
-        Err(self.at(span, sentence))
+        if is_id(id) { Ok(()) } else { Err(self.at(span, expected_id(what))) }
     }
 
     fn keys_of<'a>(&self, id: &str, agent: &'a file::Agent) -> Result<&'a [Spanned<file::Key>], PolicyError> {
@@ -301,9 +296,28 @@ impl Checker<'_> {
         let id = id.as_deref().map(KeyId::parse).transpose().map_err(|_| {
             self.at(&key.span(), "a key's id has 10 letters and digits, as `updock-signer keys new` prints it")
         })?;
+        if id.is_none() {
+            let sentence = "this key has no id, so lists of keys do not show it and `keys revoke` does not know it; \
+                write id = \"...\" beside its sha256, the 10 letters and digits after updock_live_";
+            self.warn(&key.span(), sentence);
+        }
         let expires = expires.as_ref().map(|at| self.moment(at)).transpose()?;
         Ok(StoredKey { digest, id, expires })
     }
+}
+
+/// Reads an agent's id. It stands bare in the policy file and in records.
+pub(crate) fn agent_id(text: &str) -> Result<String, String> {
+    if is_id(text) { Ok(text.to_owned()) } else { Err(expected_id("an agent's id")) }
+}
+
+fn is_id(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=40).contains(&text.len()) && text.bytes().all(allowed) && text != "visitor"
+}
+
+fn expected_id(what: &str) -> String {
+    format!("{what} has 1 to 40 small letters, digits and hyphens, and is not `visitor`")
 }
 
 /// Does any level of these grants reach into the scope?

@@ -60,6 +60,10 @@ fn in_plain_words(message: &str) -> String {
         return match closest(given, known.iter().copied()) {
             Some(best) => format!("`{given}` is not known here; did you mean `{best}`?"),
             None if known.is_empty() => "this is not known here".to_owned(),
+            // The name of a field may be told, a value in the place of a word may not.
+            None if message.starts_with("unknown field") => {
+                format!("`{given}` is not known here; known are {}", known.join(", "))
+            }
             None => format!("not known here; known are {}", known.join(", ")),
         };
     }
@@ -80,7 +84,7 @@ pub(super) fn closest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> 
 }
 
 /// A hint to follow a sentence: `; did you mean `files`?`, or nothing.
-pub(super) fn hint<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn hint<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> String {
     closest(given, known).map(|best| format!("; did you mean `{best}`?")).unwrap_or_default()
 }
 
@@ -102,7 +106,15 @@ mod tests {
             ),
             (
                 "unknown field `x`, expected one of `files`, `keys`, `name`",
-                "not known here; known are files, keys, name",
+                "`x` is not known here; known are files, keys, name",
+            ),
+            (
+                "unknown field `networks`, expected one of `events`, `secrets`, `targets`",
+                "`networks` is not known here; known are events, secrets, targets",
+            ),
+            (
+                "unknown variant `s3cr3t`, expected one of `off`, `read`, `write`, `full`",
+                "not known here; known are off, read, write, full",
             ),
             (
                 "unknown variant `reed`, expected one of `off`, `read`, `write`, `full`",

@@ -19,7 +19,9 @@ mod simulate;
 mod text;
 mod tokens;
 
+pub(crate) use agents::agent_id;
 pub use error::PolicyError;
+pub(crate) use error::hint;
 pub use explain::{Explanation, Question};
 pub use file::Violations;
 pub use keeping::{Keeping, Place, ReceiptTerms};

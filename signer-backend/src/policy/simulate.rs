@@ -6,7 +6,8 @@
 
 use super::Policy;
 use crate::audit::Entry;
-use crate::decision::{Because, Destination, Need, Readers, Verdict};
+use crate::decision::{Because, Decision, Destination, Need, Readers, Verdict};
+use crate::own::{KEY_DERIVE, KEY_ISSUE};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use updock_types::{Level, OperationId};
@@ -75,6 +76,16 @@ impl Simulation {
         let decision = policy.decision(caller, need);
         if decision.as_ref().is_some_and(|decision| matches!(decision.because, Because::Destination | Because::Public))
         {
+            self.untold += 1;
+            return;
+        }
+        // What narrows a derived key stands in no record: the other policy may let its agent, and the key still may not.
+        let key_refused = entry.rule.as_deref().is_some_and(|rule| rule.starts_with("keys."));
+        // Nor does what a new key should have had, which its maker could not give.
+        let makes_keys = [KEY_DERIVE.id, KEY_ISSUE.id].contains(&operation);
+        let is_allowed = decision.as_ref().is_some_and(Decision::is_allowed);
+        let otherwise_refused = is_allowed && (entry.parent_key.is_some() || makes_keys);
+        if verdict != Verdict::Allow && (key_refused || otherwise_refused) {
             self.untold += 1;
             return;
         }

@@ -86,7 +86,7 @@ async fn each_trouble_is_told_and_counts_in_how_it_ends() {
         ),
         (signed(), "wrong", "", 1, "secret-key", "wrong", "refused the secret key of project demopublickey"),
         (signed(), "wrong", "", 1, "webhooks", "unknown", "the secret key has to work first"),
-        (signed(), "demosecretkey", "visitors = 1", 1, "policy", "wrong", "line 7: not known here"),
+        (signed(), "demosecretkey", "visitors = 1", 1, "policy", "wrong", "line 7: `visitors` is not known here"),
     ];
     for (config, secret, more, code, check, state, text) in cases {
         let local = stand_in(config).await;

@@ -124,6 +124,8 @@ fn what_cannot_be_a_policy_is_not_written() {
         (&[], Some("UPLOADCARE_PUBLIC_KEY"), "which project? Set UPLOADCARE_PUBLIC_KEY"),
         (&["--agent", "Media"], None, "an agent's id has 1 to 40 small letters"),
         (&["--agent", "a]\n[agents.b"], None, "nothing was written"),
+        (&["--agent", "Bad Name"], None, "because of --agent: an agent's id has 1 to 40 small letters"),
+        (&["--agent", "visitor"], None, "and is not `visitor`"),
         (&["--name", "Media\"\nfiles = \"full"], None, "an agent's name has 1 to 64 letters"),
         (&["--grant", "files=everything"], None, "known are off, read, write, full"),
         (&["--grant", "files=off"], None, "no agent is granted anything"),

@@ -254,3 +254,33 @@ async fn a_confirmed_upload_has_a_receipt_that_others_can_verify() {
     let (good, told) = run(&house.policy, &["receipts", "verify", &format!("{receipt}x")]);
     assert!(!good && told.contains("was changed on its way"), "{told}");
 }
+
+#[tokio::test]
+async fn a_search_for_what_no_record_can_hold_is_refused_with_what_was_probably_meant() {
+    let (key, section) = agent("media", "files = \"read\"\naudit = \"read\"");
+    let mut house = House::start(&section).await;
+    assert_eq!(house.get("/v1/uploadcare/files/", &key, "*/*").await.status, 200);
+    for (name, value, expected) in [
+        ("operation", "files.lsit", "did you mean `files.list`?"),
+        ("operation", "nope", "`operation` should be an operation, like files.delete"),
+        ("area", "file", "did you mean `files`?"),
+        ("verdict", "maybe", "`verdict` should be allow, deny or needs_approval"),
+        ("verdict", "Deny", "did you mean `deny`?"),
+        ("from", "yesterday", "or so long ago, like 1d"),
+        ("limit", "0", "0"),
+    ] {
+        let reply = house.get(&format!("/v1/audit?{name}={value}"), &key, "*/*").await;
+        let (good, told) = run(&house.policy, &["audit", "search", &format!("--{name}"), value]);
+        assert!(!good && told.contains(expected), "{name}={value}: {told}");
+        let problem = reply.problem();
+        assert_eq!(problem.status, 400);
+        assert!(name == "limit" || problem.detail.contains(expected), "{}", problem.detail);
+    }
+    for (from, found) in [("1h", true), ("1d", true), ("0s", false)] {
+        let reply = house.get(&format!("/v1/audit?operation=files.list&from={from}"), &key, "*/*").await;
+        assert_eq!(reply.json()["records"].as_array().is_some_and(|records| !records.is_empty()), found, "{from}");
+    }
+    house.end().await;
+    let told = run(&house.policy, &["audit", "search", "--area", "files", "--verdict", "allow", "--from", "1h"]).1;
+    assert!(told.contains("asked to list files"), "{told}");
+}

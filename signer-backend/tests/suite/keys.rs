@@ -172,3 +172,14 @@ async fn keys_are_issued_derived_and_ended_by_command_beside_a_running_signer() 
     let secret = whole.rsplit('_').next().unwrap()[..20].to_owned();
     assert!(!told.contains(&secret) && !String::from_utf8_lossy(&kept).contains(&secret));
 }
+
+#[test]
+fn a_key_is_made_for_an_agent_that_a_policy_can_name() {
+    let long = "a".repeat(41);
+    for agent in ["Bad Name!", "Media", "", "visitor", "a.b", "a]\n[agents.b", &long] {
+        let (good, told) = keys(&["new", "--agent", agent]);
+        assert!(!good && told.contains("an agent's id has 1 to 40 small letters, digits and hyphens"), "{told}");
+        assert!(!told.contains("updock_live_"), "{agent}: a key was told");
+    }
+    assert!(keys(&["new", "--agent", "media-bot-2"]).0);
+}

@@ -3,7 +3,7 @@
 use crate::http_client::send;
 use crate::keeping::{House, run};
 use crate::process::write_policy;
-use crate::stage::{Setup, agent};
+use crate::stage::{Setup, agent, bearer};
 use serde_json::{Value, json};
 use std::fs;
 use std::net::TcpListener;
@@ -213,4 +213,33 @@ fn the_schema_knows_what_the_reader_knows_table_by_table() {
         known.sort_unstable();
         assert_eq!(known, reader, "{path}");
     }
+}
+
+#[tokio::test]
+async fn what_only_a_derived_key_was_refused_is_no_change_of_the_policy_and_counts_as_refused() {
+    let numbers = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (key, section) = agent("media", "files = \"write\"\ngroups = \"read\"\nadmin = \"read\"");
+    let mut house = House::start(&format!("[server]\nmetrics = \"{numbers}\"\n{section}")).await;
+    let derive = async |grants: &str| {
+        let headers = [("authorization", bearer(&key)), ("content-type", "application/json".to_owned())];
+        let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let body = format!("{{\"grants\":{{{grants}}}}}");
+        send(&house.running.base, "POST", "/v1/keys/self/derive", &headers, body).await
+    };
+    let child = derive("\"files\":\"read\"").await.json()["key"].as_str().unwrap().to_owned();
+    assert_eq!(derive("\"files\":\"full\"").await.status, 403);
+    assert_eq!(house.get("/v1/uploadcare/files/", &child, "*/*").await.status, 200);
+    // Its parent may; what the agent itself may not is refused by the policy, whoever asks.
+    assert_eq!(house.get("/v1/uploadcare/groups/", &child, "*/*").await.status, 403);
+    assert_eq!(house.get("/v1/uploadcare/project/", &child, "*/*").await.status, 403);
+    let told = send(&format!("http://{numbers}"), "GET", "/metrics", &[], "").await;
+    let told = String::from_utf8(told.body.to_vec()).unwrap();
+    for verdict in ["allow", "deny"] {
+        let line =
+            format!("updock_decisions_total{{caller=\"media\",operation=\"keys.derive\",verdict=\"{verdict}\"}} 1");
+        assert!(told.contains(&line), "{line}: {told}");
+    }
+    house.end().await;
+    let (_, same) = asked(&house.policy, &["simulate", "--with", &house.policy]);
+    assert_eq!(same, json!({"changed": 0, "changes": [], "decisions": 5, "untold": 2}));
 }

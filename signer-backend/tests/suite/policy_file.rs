@@ -218,7 +218,7 @@ proptest::proptest! {
 
 /// An agent with a key, and other sections after it.
 fn keyed(section: &str) -> String {
-    agent(&format!("keys = [{{ sha256 = \"{DIGEST}\" }}]\n{section}"))
+    agent(&format!("keys = [{{ id = \"0123456789\", sha256 = \"{DIGEST}\" }}]\n{section}"))
 }
 
 #[test]
@@ -396,5 +396,16 @@ fn commands_that_never_call_uploadcare_need_none_of_its_secrets() {
     for arguments in [&["serve"][..], &["doctor"], &["webhooks", "sync"]] {
         let (good, told) = run(&policy, arguments);
         assert!(!good && told.contains("secret cannot be read"), "{arguments:?}: {told}");
+    }
+}
+
+#[test]
+fn a_key_that_no_list_shows_and_no_id_revokes_is_pointed_out() {
+    for (id, told) in [("", true), ("id = \"0123456789\", ", false)] {
+        let section = agent(&format!("keys = [{{ {id}sha256 = \"{DIGEST}\" }}]\nfiles = \"read\""));
+        let policy = parse_in(Path::new("."), &section).unwrap();
+        let warnings: Vec<_> = policy.warnings.iter().map(ToString::to_string).collect();
+        let expected = "line 7: this key has no id, so lists of keys do not show it and `keys revoke` does not know it";
+        assert_eq!(warnings.iter().any(|warning| warning.starts_with(expected)), told, "{warnings:?}");
     }
 }
