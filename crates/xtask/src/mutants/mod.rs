@@ -11,6 +11,7 @@ mod score;
 mod switch;
 mod trial;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -137,6 +138,9 @@ pub(crate) struct Options {
     /// Only files whose path has this in it, such as `judge` or `engine/`
     #[arg(long, conflicts_with = "promises")]
     file: Option<String>,
+    /// Only those that this file names, such as the log of an earlier run: what lived then, wherever it stands now
+    #[arg(long, value_name = "LOG", conflicts_with = "promises")]
+    only: Option<PathBuf>,
     /// Stop after so many minutes; the score is then that of what was tried
     #[arg(long, conflicts_with = "promises")]
     minutes: Option<u64>,
@@ -155,7 +159,10 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     };
     let found = folder.join("mutants.out");
     if !options.report {
-        let list = list(workspace, options)?;
+        let mut list = list(workspace, options)?;
+        if let Some(log) = &options.only {
+            list = list::named(&list, &fs::read_to_string(log).doing_at("read", log)?)?;
+        }
         let _ = fs::remove_dir_all(&found);
         fs::create_dir_all(&found).doing_at("make", &found)?;
         fs::write(found.join("mutants.json"), &list).doing_at("write", &found)?;
@@ -206,10 +213,13 @@ fn try_all(workspace: &Workspace, options: &Options, mutants: &[Mutant], folder:
         opened.and_then(|mut file| writeln!(file, "{}", mutants[number].name)).doing_at("write", &file)
     };
     let tree = Tree::lay(workspace, folder.join("tree"), subject.folder())?;
-    let original = |file: &str| {
-        let path = workspace.root().join(file);
-        fs::read_to_string(&path).doing_at("read", &path)
-    };
+    // As they were laid: whoever works on while this runs changes nothing about it.
+    let mut originals = BTreeMap::new();
+    for mutant in mutants {
+        if !originals.contains_key(&mutant.file) {
+            originals.insert(mutant.file.clone(), tree.read(&mutant.file)?);
+        }
+    }
     setup::announce(&format!("building {} mutants", mutants.len()));
     let Whole { tests, unviable, alone } = compile::all(&tree, subject, mutants, &target)?;
     for number in &unviable {
@@ -238,13 +248,13 @@ fn try_all(workspace: &Workspace, options: &Options, mutants: &[Mutant], folder:
             return Ok(());
         }
     }
-    for mutant in mutants {
-        tree.write(&mutant.file, original(&mutant.file)?)?;
+    for (file, whole) in &originals {
+        tree.write(file, whole)?;
     }
     for number in alone {
         let mutant = &mutants[number];
-        let whole = original(&mutant.file)?;
-        tree.write(&mutant.file, mutant.apply(&whole))?;
+        let whole = &originals[&mutant.file];
+        tree.write(&mutant.file, mutant.apply(whole))?;
         let built = compile::tests(&tree, subject, &target)?;
         tree.write(&mutant.file, whole)?;
         match built {
