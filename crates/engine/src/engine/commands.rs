@@ -114,7 +114,6 @@ impl Engine {
     }
 
     /// Gives a file another place in the list.
-    #[cfg_attr(not(feature = "full"), expect(dead_code, reason = "nobody moves a row"))]
     pub(super) fn move_to(&mut self, key: FileKey, before: Option<FileKey>) {
         if before == Some(key) {
             return;

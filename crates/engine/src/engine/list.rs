@@ -64,15 +64,12 @@ impl Engine {
     /// A row leaves, and a new file takes its place.
     #[cfg_attr(not(feature = "full"), expect(dead_code, reason = "nobody replaces a row"))]
     pub(super) fn replace(&mut self, now: Millis, old: FileKey, new: NewFile) {
-        let place = self.order.iter().position(|key| *key == old);
+        let mut behind = self.order.iter().skip_while(|key| **key != old).skip(1);
+        let next = behind.find(|key| self.file(**key).is_some()).copied();
         self.command(now, Command::Remove(Which::One(old)));
-        let before = self.order.len();
+        let key = self.next_key();
         self.add(now, vec![new]);
-        // It may have gone to a row that waited for it.
-        if let Some(place) = place.filter(|_| self.order.len() > before)
-            && let Some(key) = self.order.pop()
-        {
-            self.order.insert(place, key);
-        }
+        // Without a row of its own it has gone to one that waited for it, which stays where it is.
+        self.move_to(key, next);
     }
 }

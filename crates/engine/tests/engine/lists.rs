@@ -136,3 +136,26 @@ fn a_replaced_file_leaves_its_place_to_the_new_one() {
     assert_eq!(order, [keys[0], new, keys[2]]);
     assert!(matches!(world.state(new), RowState::Done { .. }));
 }
+
+#[test]
+fn a_replaced_file_leaves_its_place_also_where_others_have_left_the_list() {
+    for removed in 0..=3 {
+        let mut world = World::new(|config| config.start = updock_engine::Start::OnCommand);
+        let keys = world.add(&[1, 2, 3, 4, 5]);
+        for key in &keys[..removed] {
+            world.command(Command::Remove(Which::One(*key)));
+        }
+        world.replace(keys[3], 9);
+        let list: Vec<_> = world.engine.snapshot().rows.iter().map(|row| row.size).collect();
+        assert_eq!(list, [&[1, 2, 3][removed.min(3)..], &[9, 5]].concat(), "{removed} have left");
+    }
+}
+
+#[test]
+fn a_file_that_replaces_nothing_comes_to_the_end() {
+    let mut world = World::new(|config| config.start = updock_engine::Start::OnCommand);
+    world.add(&[1, 2]);
+    world.replace(FileKey(7), 9);
+    let list: Vec<_> = world.engine.snapshot().rows.iter().map(|row| row.size).collect();
+    assert_eq!(list, [1, 2, 9]);
+}
