@@ -322,7 +322,7 @@ impl Work {
             Step::Direct if sent_all => RowState::Processing,
             Step::Direct | Step::Fetch | Step::Fetching(_) | Step::Start => RowState::Uploading,
             Step::Parts(parts) => match parts.waits() {
-                Some((at, failed, Some(cause))) if !flying && at > now && !parts.ready(now) => {
+                Some((at, failed, Some(cause))) if !flying && !parts.ready(now) => {
                     RowState::Retrying { attempt: failed + 1, at, cause }
                 }
                 _ => RowState::Uploading,

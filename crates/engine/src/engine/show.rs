@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::{
-    CredentialSource, Millis, Row, RowState, Stir, Totals,
+    CredentialSource, Millis, RowState, Stir, Totals,
     file::{Phase, Success},
 };
 
@@ -15,7 +15,7 @@ impl Engine {
             let key = self.changes[at];
             let flying = self.flights.iter().filter(|flight| flight.carries(key));
             let in_air: u64 = flying.clone().map(|flight| flight.sent_of(key)).sum();
-            let all_left = flying.clone().any(|flight| flight.bytes > 0 && flight.sent == flight.bytes);
+            let all_left = flying.clone().any(|flight| flight.sent == flight.bytes);
             let signs = self.config.credentials != CredentialSource::None;
             let Some(file) = self.file_mut(key) else { continue };
             let (state, sent) = match &file.phase {
@@ -36,7 +36,8 @@ impl Engine {
                 Phase::Failed(failure, _) => (RowState::Failed(failure.clone()), 0),
                 Phase::Removed => (RowState::Removed, 0),
             };
-            let sent = sent.min(file.size).max(shown_of(&file.row, file.size));
+            // It never falls. What the service fetches anew may have become smaller at its source.
+            let sent = sent.max(file.row.sent).min(file.size);
             if file.row.state != state || file.row.sent != sent || file.row.size != file.size {
                 // A service that is quick has processed a file before anybody could read that it does.
                 let waits = file.row.state == state || state == RowState::Processing;
@@ -49,14 +50,4 @@ impl Engine {
         }
         self.stir = self.stir.max(stir);
     }
-}
-
-/// What was shown of a file, now that its size is this. One that the service fetches anew may have become smaller at its
-/// source: then the same share of it counts as sent.
-fn shown_of(row: &Row, size: u64) -> u64 {
-    if size >= row.size {
-        return row.sent;
-    }
-    let share = (u128::from(row.sent) * u128::from(size)).div_ceil(u128::from(row.size));
-    u64::try_from(share).unwrap_or(size)
 }
