@@ -162,6 +162,26 @@ mod tests {
     }
 
     #[test]
+    fn each_kind_of_answer_is_read_as_what_was_asked_for() {
+        let facts = format!(
+            r#"{{"uuid":"{ONE}","size":5,"total":5,"done":5,"is_ready":true,"is_stored":true,"mime_type":"image/png","original_filename":"a","filename":"a"}}"#
+        );
+        let group =
+            format!(r#"{{"id":"{ONE}~1","cdn_url":"https://cdn.example/{ONE}~1/","files_count":1,"files":[{facts}]}}"#);
+        let read = |body: &str, expects: &Expect| {
+            let json: serde_json::Value = serde_json::from_str(body).unwrap();
+            read_reply(expects, &Reply { status: 200, retry_after: None, body: Some(&json) })
+        };
+        assert!(matches!(read(&facts, &Expect::Facts), Answer::Facts(facts) if facts.size == 5));
+        assert!(matches!(read(&group, &Expect::Group), Answer::Grouped(group) if group.files.len() == 1));
+        let fetch = r#"{"type":"token","token":"945ebb27-1fd6-46c6-a859-b9893712d650"}"#;
+        assert!(matches!(read(fetch, &Expect::Fetch), Answer::Fetch(Fetch::Taken(_))));
+        for expects in [Expect::Facts, Expect::Group, Expect::Fetch, Expect::Started, Expect::Confirmed] {
+            assert_eq!(read("{}", &expects), Answer::Nonsense, "{expects:?}");
+        }
+    }
+
+    #[test]
     fn a_refusal_says_how_long_to_wait_in_whole_seconds_or_not_at_all() {
         for (said, wait) in [
             (Some("7"), Some(Millis(7_000))),

@@ -170,6 +170,11 @@ mod tests {
             (Asked::Part, Answer::Unreachable, Verdict::Again(Cause::Network)),
             (Asked::Complete, Answer::Unreachable, Verdict::Inspect(Cause::Network)),
             (Asked::Complete, refusal(503, ""), Verdict::Inspect(Cause::Server(503))),
+            (
+                Asked::Complete,
+                refusal(400, "FileTypeForbiddenError"),
+                Verdict::Fail(Failure::Refused { code: "FileTypeForbiddenError".into(), detail: "D.".into() }),
+            ),
             (Asked::Inspect, refusal(404, ""), Verdict::CompleteAgain),
             (Asked::Inspect, refusal(503, ""), Verdict::Again(Cause::Server(503))),
             (Asked::Complete, Answer::Nonsense, Verdict::Inspect(Cause::Nonsense)),

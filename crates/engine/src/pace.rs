@@ -289,6 +289,137 @@ mod tests {
     }
 
     #[test]
+    fn more_is_tried_the_sooner_the_longer_it_goes_well() {
+        let (mut pace, mut now) = (Pace::new(), Millis(0));
+        for others in [3, 2] {
+            pace.refused(now, others);
+        }
+        let (mut between, mut served) = (Vec::new(), 0);
+        for _ in 0..160 {
+            let window = pace.window;
+            answers(&mut pace, &mut now, 1, 20, 20, 16);
+            served += 1;
+            if pace.window != window {
+                between.push(served);
+                served = 0;
+            }
+        }
+        // Patience halves once twice the window went well, and is eight at the least.
+        assert_eq!(between[..6], [64, 32, 16, 11, 13, 15]);
+    }
+
+    #[test]
+    fn after_a_refusal_it_opens_quickly_up_to_half() {
+        let (mut pace, mut now) = (Pace::new(), Millis(0));
+        answers(&mut pace, &mut now, 20, 20, 20, 8);
+        assert_eq!(pace.window, 8);
+        pace.refused(now, 0);
+        answers(&mut pace, &mut now, 20, 20, 20, 8);
+        assert_eq!(pace.window, 4);
+    }
+
+    #[test]
+    fn an_answer_is_late_after_three_times_the_quickest_and_a_quarter_of_a_second() {
+        let mut pace = Pace::new();
+        for (quickest, delay, late) in
+            [(None, 9_000, false), (Some(100), 550, false), (Some(100), 551, true), (Some(0), 250, false)]
+        {
+            (pace.quickest, pace.delay) = (quickest, delay);
+            assert_eq!(pace.late(), late, "{quickest:?} {delay}");
+        }
+    }
+
+    #[test]
+    fn how_long_answers_take_is_a_mean_that_follows_slowly() {
+        let mut pace = Pace::new();
+        let delays = [100, 500, 500].map(|delay| {
+            pace.succeeded(Millis(0), None, MIB, Some(Millis(delay)), 8);
+            pace.delay
+        });
+        assert_eq!(delays, [100, 200, 275]);
+        pace.succeeded(Millis(0), None, MIB - 1, Some(Millis(9)), 8);
+        assert_eq!((pace.delay, pace.quickest), (275, Some(9)), "a small body tells only how quick an answer can be");
+    }
+
+    /// After how many answers, with so many in flight and so long between them, bytes a second are known.
+    fn measured_after(window: usize, each: u64) -> usize {
+        let (mut pace, mut now) = (Pace::new(), Millis(0));
+        pace.change(now, window);
+        (1..100)
+            .find(|_| {
+                answers(&mut pace, &mut now, 1, each, 20, window);
+                pace.rate > 0
+            })
+            .unwrap()
+    }
+
+    #[test]
+    fn what_is_measured_are_two_rounds_and_at_least_a_second() {
+        for (window, each, after) in [(4, 200, 8), (6, 200, 12), (4, 125, 8), (4, 100, 10), (2, 250, 4), (2, 1_000, 4)]
+        {
+            assert_eq!(measured_after(window, each), after, "{window} in flight, {each} ms between answers");
+        }
+    }
+
+    #[test]
+    fn fewer_are_kept_where_no_more_than_a_fiftieth_is_lost() {
+        for (rate, window) in [(1_000_000, 4), (980_000, 4), (979_999, 5)] {
+            let (mut pace, mut now) = (Pace::new(), Millis(0));
+            pace.change(now, 4);
+            (pace.trial, pace.open_to) = (Trial::Less(1_000_000), 4);
+            for _ in 0..8 {
+                now = now.after(Millis(1_000));
+                pace.moved(now, rate, 8);
+                pace.succeeded(now, Some(4), MIB, Some(Millis(20)), 8);
+            }
+            assert_eq!(pace.window, window, "{rate} bytes a second");
+        }
+    }
+
+    #[test]
+    fn it_is_lowered_to_two_and_no_further_for_answers_that_are_late() {
+        let (mut pace, mut now) = (Pace::new(), Millis(0));
+        pace.succeeded(now, None, 0, Some(Millis(50)), 8);
+        let mut least = usize::MAX;
+        for _ in 0..400 {
+            // A line that one connection fills.
+            answers(&mut pace, &mut now, 1, 300, 900, 8);
+            least = least.min(pace.window);
+        }
+        assert_eq!(least, 2);
+    }
+
+    #[test]
+    fn where_fewer_are_worse_they_are_tried_ever_more_seldom() {
+        let (mut pace, mut now) = (Pace::new(), Millis(0));
+        pace.succeeded(now, None, 0, Some(Millis(50)), 8);
+        answers(&mut pace, &mut now, 10, 20, 900, 8);
+        let (mut between, mut served) = (Vec::new(), 0);
+        for _ in 0..5_000 {
+            let window = pace.window;
+            answers(&mut pace, &mut now, 1, 8_000 / window as u64, 900, 8);
+            served += 1;
+            if pace.window < window {
+                between.push(served);
+                served = 0;
+            }
+        }
+        let doubled = between[1..].windows(2).all(|two| two[1] > two[0] * 8 / 5);
+        assert!(doubled && between.len() > 3, "{between:?}");
+    }
+
+    #[test]
+    fn what_was_measured_on_another_network_makes_no_answer_late() {
+        let (mut pace, mut now) = (Pace::new(), Millis(0));
+        answers(&mut pace, &mut now, 60, 100, 10, 8);
+        pace.forget();
+        for _ in 0..200 {
+            answers(&mut pace, &mut now, 1, 100, 900, 8);
+            assert_eq!(pace.window, 8);
+        }
+    }
+
+    #[test]
     fn after_an_outage_it_comes_back_in_steps() {
         let (mut pace, mut now) = (Pace::new(), Millis(0));
         answers(&mut pace, &mut now, 20, 20, 20, 8);

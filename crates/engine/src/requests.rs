@@ -259,6 +259,26 @@ mod tests {
     }
 
     #[test]
+    fn each_file_of_a_request_has_a_name_of_its_own_and_a_lone_one_the_services() {
+        let config = Config::new(PublicKey::parse("demopublickey").unwrap());
+        let row = |key| {
+            let (name, media_type, state) = ("a".into(), "image/png".into(), crate::RowState::Uploading);
+            Arc::new(Row { key: crate::FileKey(key), name, size: 9, media_type, sent: 0, same_as: None, state })
+        };
+        let uploaded = |name: &str| Expect::Uploaded(name.to_owned());
+        for (rows, names, expects) in [
+            (vec![row(0)], vec!["file"], uploaded("file")),
+            (vec![row(0), row(1)], vec!["file0", "file1"], Expect::Each(vec![uploaded("file0"), uploaded("file1")])),
+        ] {
+            let request = direct(RequestId(1), &config, &rows, None, None);
+            let Body::Form(fields) = &request.body else { panic!("no form") };
+            let files = fields.iter().filter(|field| matches!(field.value, FormValue::File { .. }));
+            assert_eq!(files.map(|field| field.name.as_str()).collect::<Vec<_>>(), names);
+            assert_eq!(request.expects, expects);
+        }
+    }
+
+    #[test]
     fn a_part_says_what_the_file_is_even_if_nobody_knows() {
         for (media_type, said) in [("image/png", "image/png"), ("", "application/octet-stream")] {
             let (key, name, media_type) = (crate::FileKey(0), "a".into(), media_type.into());

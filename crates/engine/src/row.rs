@@ -355,3 +355,26 @@ pub struct Snapshot {
     /// Sums.
     pub totals: Totals,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percent_is_whole_and_full_only_when_every_byte_has_left() {
+        for (sent, size, percent) in [
+            (0, 0, 0),
+            (0, 3, 0),
+            (1, 3, 33),
+            (2, 3, 66),
+            (3, 3, 100),
+            (999, 1_000, 99),
+            (u64::MAX - 1, u64::MAX, 99),
+            (u64::MAX, u64::MAX, 100),
+        ] {
+            let (key, name, media_type) = (FileKey(0), "a".into(), "".into());
+            let row = Row { key, name, size, media_type, sent, same_as: None, state: RowState::Uploading };
+            assert_eq!(row.percent(), percent, "{sent} of {size}");
+        }
+    }
+}

@@ -41,6 +41,8 @@ pub enum Then {
     Open,
     /// Nothing.
     Leave,
+    /// Nothing yet; the driver kept handles to the files.
+    Keep,
 }
 
 impl Default for Kill {
@@ -79,8 +81,8 @@ impl World {
             }
         }
         self.begin_anew();
-        let reach = if kill.then == Then::Open { Reach::Handle } else { Reach::Choose };
-        self.input(Input::Recovered(self.lists.recovered(self.wall(), reach)));
+        let reach = if matches!(kill.then, Then::Open | Then::Keep) { Reach::Handle } else { Reach::Choose };
+        self.input(Input::Recovered(self.recovered(reach)));
         self.bring_back(kill.then, files)
     }
 
@@ -116,7 +118,7 @@ impl World {
         };
         let forged = |file: &OnDisk| OnDisk { content: file.content.wrapping_add(1), ..file.clone() };
         match then {
-            Then::Leave => return Vec::new(),
+            Then::Leave | Then::Keep => return Vec::new(),
             Then::Add => return self.add_files(files),
             Then::AddChanged => return self.add_files(files.iter().map(changed).collect()),
             Then::AddForged => return self.add_files(files.iter().map(forged).collect()),

@@ -32,7 +32,8 @@ pub use service::{Endpoint, Fault};
 
 use crate::{
     Action, Answer, Command, Config, CredentialSource, Engine, FileKey, FileOptions, Fingerprint, Hears, Input,
-    Journal, Millis, Network, NewFile, NewUrl, Request, RequestId, Row, RowState, ServerRefusal, Which,
+    Journal, Millis, Network, NewFile, NewUrl, Reach, Recovered, Request, RequestId, Row, RowState, ServerRefusal,
+    Which,
 };
 use link::{Connection, News, Transfer};
 use promise::keep;
@@ -273,6 +274,11 @@ impl World {
     pub fn restore_journal(&mut self, lists: Lists) {
         self.acknowledged.clear();
         self.lists = lists;
+    }
+
+    /// What a driver hands to the next engine now.
+    pub fn recovered(&self, reach: Reach) -> Vec<Recovered> {
+        self.lists.recovered(self.wall(), reach)
     }
 
     /// Lists in the journal.

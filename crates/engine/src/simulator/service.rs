@@ -61,6 +61,8 @@ pub enum Fault {
     StillWaiting,
     /// A file is not fetched yet; each time it is asked for there is a byte more.
     Trickling,
+    /// Done, but the file is not ready yet.
+    NotReady,
     /// Done, but of the last of several files fewer bytes are kept than were sent.
     TruncatedLast,
     /// Done, but the answer does not name the last of several files.
@@ -181,6 +183,10 @@ impl Service {
         Some(match fault.map(|fault| fault.2) {
             None => self.serve(now, request, file_of, Keeping::All),
             Some(Fault::Truncated) => self.serve(now, request, file_of, Keeping::Half),
+            Some(Fault::NotReady) => match self.serve(now, request, file_of, Keeping::All) {
+                Answer::Facts(facts) => Answer::Facts(FileFacts { is_ready: false, ..facts }),
+                answer => answer,
+            },
             Some(Fault::StillWaiting) => Answer::Fetch(Fetch::Going { done: 0, total: None }),
             Some(Fault::Trickling) => Answer::Fetch(Fetch::Going { done: nth as u64, total: None }),
             Some(Fault::TruncatedLast) => self.serve(now, request, file_of, Keeping::HalfOfLast),

@@ -3,8 +3,11 @@
 use crate::{ALL, MIB};
 use std::sync::Arc;
 use updock_engine::simulator::{Endpoint, Fault, Link, World};
-use updock_engine::{Command, Failure, FileKey, FileOptions, Input, Millis, Pacing, RequestId, RowState, Which};
-use updock_types::Tag;
+use updock_engine::{
+    Action, Answer, Command, Config, Engine, Failure, FileKey, FileOptions, Input, Millis, NewFile, Pacing, RequestId,
+    RowState, WaitReason, Which,
+};
+use updock_types::{FileUuid, PublicKey, Tag};
 
 const KIB: u64 = 1024;
 
@@ -268,4 +271,54 @@ fn bytes_of_a_batch_count_for_its_files_in_their_order() {
     let keys = world.add(&[65_000; 3]);
     world.input(Input::Progressed { request: RequestId(1), sent: 65_010 });
     assert_eq!([0, 1, 2].map(|at| world.rows[&keys[at]].sent), [65_000, 10, 0]);
+}
+
+#[test]
+fn an_answer_for_another_number_of_files_counts_for_none_of_them() {
+    for count in [0, 1, 2, 4] {
+        let mut config = Config::new(PublicKey::parse("demopublickey").expect("a public key"));
+        config.pacing = Pacing::Steady(1);
+        let mut engine = Engine::new(config, 1);
+        let file = |name: &str| NewFile { name: name.to_owned(), size: 60_000, ..NewFile::default() };
+        engine.handle(Millis(0), Input::FilesAdded(["a", "b", "c"].map(file).to_vec()));
+        let sent = |engine: &mut Engine| {
+            let request = std::iter::from_fn(|| engine.poll()).find_map(|action| match action {
+                Action::Send(request) => Some(request),
+                _ => None,
+            })?;
+            let files = request.body.file_bytes(|_| 60_000) / 60_000;
+            Some((request.id, files))
+        };
+        let (request, files) = sent(&mut engine).expect("a request");
+        assert_eq!(files, 3);
+        let each = (0..count).map(|at| Answer::Uploaded(FileUuid::from_random_bytes([at; 16]))).collect();
+        engine.handle(Millis(1), Input::Answered { request, answer: Answer::Each(each) });
+        assert_eq!(sent(&mut engine), None, "{count} answers");
+        let again = engine.deadline().expect("another attempt");
+        engine.handle(again, Input::Tick);
+        assert_eq!(sent(&mut engine).map(|sent| sent.1), Some(3), "{count} answers");
+    }
+}
+
+#[test]
+fn a_file_that_was_to_blame_for_a_batch_joins_no_other() {
+    let mut world = World::new(|config| config.pacing = Pacing::Steady(1)).fault(Endpoint::Base, 1, Fault::Status(413));
+    world.add(&[64 * KIB; 2]);
+    let other = world.add(&[64 * KIB])[0];
+    world.command(Command::First(Which::One(other)));
+    world.run();
+    let base = world.sent.iter().filter(|sent| sent.endpoint == Endpoint::Base);
+    assert_eq!(base.map(|sent| sent.files).collect::<Vec<_>>(), [2, 1, 1, 1]);
+    assert_eq!(done(&world), 3);
+}
+
+#[test]
+fn of_small_files_no_more_are_under_way_than_a_dozen_requests_take() {
+    let mut world = World::signed(|_| {});
+    world.add(&vec![1_000; 500]);
+    let waits = |row: &&Arc<updock_engine::Row>| row.state == RowState::Waiting(WaitReason::Signing);
+    let under_way = world.rows.values().filter(waits).count();
+    assert!((11 * 24..=12 * 24).contains(&under_way), "{under_way} files");
+    world.run();
+    assert_eq!(done(&world), 500);
 }

@@ -465,6 +465,8 @@ fn mere_progress_is_told_from_what_a_person_should_see_at_once() {
     assert_eq!(world.engine.take_stir(), Stir::Progress, "more bytes have left, and nothing else");
     world.input(Input::Tick);
     assert_eq!(world.engine.take_stir(), Stir::Nothing, "the clock alone shows nothing");
+    world.network(Network::Online);
+    assert_eq!(world.engine.take_stir(), Stir::Nothing, "nor does a network that was there already");
     world.run_until(|world| world.rows[&key].state == RowState::Processing);
     assert_eq!(
         world.engine.take_stir(),

@@ -1,7 +1,8 @@
 //! Files that the service fetches from an address.
 
 use updock_engine::simulator::{Endpoint, Fault, World};
-use updock_engine::{Command, Failure, Millis, RowState, Which};
+use updock_engine::{Command, Failure, Input, Millis, NewUrl, RowState, Start, Which};
+use updock_types::policy::{AcceptRule, Refusal};
 
 const FILM: &str = "https://example.com/films/film.mp4?x=1";
 
@@ -113,4 +114,31 @@ fn a_source_that_has_become_smaller_when_it_is_tried_again_keeps_its_share() {
     world.run();
     assert!(matches!(world.state(key), RowState::Done { .. }));
     assert_eq!((world.rows[&key].sent, world.rows[&key].size), (1, 1));
+}
+
+#[test]
+fn addresses_count_among_the_files_that_a_policy_allows() {
+    let mut world = World::new(|config| {
+        config.start = Start::OnCommand;
+        config.policy.max_files = Some(2);
+        config.policy.accept = AcceptRule::parse_list(".mp4");
+    });
+    let url = |name: &str| NewUrl { url: format!("https://example.com/{name}"), ..NewUrl::default() };
+    world.input(Input::UrlsAdded(["a.mp4", "b.exe", "c.mp4", "d.mp4"].map(url).to_vec()));
+    let states: Vec<_> = world.rows.values().map(|row| row.state.clone()).collect();
+    let rejected = [Refusal::Type, Refusal::TooMany { limit: 2 }].map(RowState::Rejected);
+    assert_eq!(states, [RowState::Ready, rejected[0].clone(), RowState::Ready, rejected[1].clone()]);
+}
+
+#[test]
+fn files_that_the_service_fetches_keep_no_other_from_its_turn() {
+    let mut world = World::new(|_| {}).always(Endpoint::Fetching, Fault::StillWaiting);
+    for at in 0..20 {
+        world.add_url(&format!("https://example.com/{at}"), Ok(1));
+    }
+    world.run_until(|world| world.times(Endpoint::Fetching) >= 20);
+    let key = world.add(&[1_000])[0];
+    let added = world.now;
+    world.run_until(|world| matches!(world.state(key), RowState::Done { .. }));
+    assert!(world.now.since(added) < Millis(1_000), "{:?}", world.now.since(added));
 }

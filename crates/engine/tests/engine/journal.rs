@@ -2,7 +2,11 @@
 
 use crate::MIB;
 use updock_engine::simulator::{Damage, Endpoint, Fault, Fingerprinting, Journaling, Kill, OnDisk, Then, World};
-use updock_engine::{Command, Failure, FileKey, Input, Millis, Mismatch, Need, NewFile, RowState, Which};
+use updock_engine::{
+    Action, Command, Config, Engine, Failure, FileKey, Input, Journal, Millis, Mismatch, Need, NewFile, Reach,
+    RowState, Which,
+};
+use updock_types::PublicKey;
 
 const DAY: i64 = 24 * 3_600_000;
 
@@ -89,9 +93,17 @@ fn a_handle_is_opened_on_command_and_a_lost_one_asks_the_person() {
     assert_eq!(world.engine.totals().done, 1);
 
     let (mut world, _) = halfway(3);
-    world.kill(Kill { then: Then::Open, ..Kill::default() });
+    world.kill(Kill { then: Then::Keep, ..Kill::default() });
     let row = *world.rows.keys().next().unwrap();
-    world.kill(Kill { then: Then::Leave, ..Kill::default() });
+    assert_eq!(world.state(row), &RowState::NeedsFile(Need::Open));
+    world.command(Command::Resume(Which::One(row)));
+    world.run();
+    assert!(is_done(&world, row));
+    assert_eq!(world.times(Endpoint::Start), 1);
+
+    let (mut world, _) = halfway(3);
+    world.kill(Kill { then: Then::Keep, ..Kill::default() });
+    let row = *world.rows.keys().next().unwrap();
     world.input(Input::NotOpened(row));
     assert_eq!(world.state(row), &RowState::NeedsFile(Need::Choose));
 }
@@ -338,4 +350,76 @@ fn a_file_that_goes_on_counts_among_those_that_a_policy_allows() {
     world.run();
     assert!(is_done(&world, keys[0]) && is_done(&world, keys[1]));
     assert!(matches!(world.state(keys[2]), RowState::Rejected(_)), "{:?}", world.state(keys[2]));
+}
+
+/// What an engine does with an upload from before, in a word.
+fn taken_up(world: &World, age: Millis, change: impl FnOnce(&mut Config)) -> &'static str {
+    let mut config = Config::new(PublicKey::parse("demopublickey").expect("a public key"));
+    config.upload_base = "http://upload".into();
+    change(&mut config);
+    let mut engine = Engine::new(config, 1);
+    let mut found = world.recovered(Reach::Choose);
+    found[0].age = age;
+    // Told twice, it is still one.
+    found.push(found[0].clone());
+    engine.handle(Millis(0), Input::Recovered(found));
+    let actions: Vec<_> = std::iter::from_fn(|| engine.poll()).collect();
+    match (engine.snapshot().rows.len(), &actions[..]) {
+        (1, []) => "a row",
+        (0, [Action::Journal(Journal::End { .. }), Action::Journal(Journal::End { .. })]) => "deleted",
+        (0, [Action::Journal(Journal::Leave { .. }), Action::Journal(Journal::Leave { .. })]) => "left",
+        (rows, _) => panic!("{rows} rows, {actions:?}"),
+    }
+}
+
+#[test]
+fn an_upload_from_before_is_taken_up_within_its_life_if_it_is_ours_and_still_allowed() {
+    let (world, _) = halfway(3);
+    let hour = Millis::from_seconds(3_600);
+    let life = Millis(23 * hour.0);
+    let (young, old) = (Millis(life.0 - 1), life);
+    for (age, public_key, largest, expected) in [
+        (Millis(0), "demopublickey", None, "a row"),
+        (young, "demopublickey", None, "a row"),
+        (old, "demopublickey", None, "deleted"),
+        (young, "demopublickey", Some(30 * MIB), "a row"),
+        (young, "demopublickey", Some(30 * MIB - 1), "deleted"),
+        (Millis(0), "another", None, "left"),
+        (young, "another", None, "left"),
+        (old, "another", None, "deleted"),
+    ] {
+        let found = taken_up(&world, age, |config| {
+            config.public_key = PublicKey::parse(public_key).unwrap();
+            config.policy.max_file_size = largest;
+        });
+        assert_eq!(found, expected, "{age:?} {public_key} {largest:?}");
+    }
+}
+
+#[test]
+fn of_several_uploads_only_the_one_that_could_not_be_written_down_would_be_lost() {
+    for (removed, lost) in [(0, true), (1, false)] {
+        let mut world = World::new(|_| {});
+        let keys = world.add(&[60 * MIB, 61 * MIB]);
+        world.run_until(|world| world.journals() == 2);
+        let second = world.recovered(Reach::Choose)[1].upload;
+        assert!(!world.engine.would_lose());
+        world.input(Input::JournalFailed(second));
+        world.command(Command::Remove(Which::One(keys[removed])));
+        assert_eq!(world.engine.would_lose(), lost, "without the {removed}");
+    }
+}
+
+#[test]
+fn a_journal_that_fails_while_a_file_is_chosen_for_it_costs_no_upload() {
+    let (mut world, key) = halfway(3);
+    let right = world.file(key).clone();
+    world.kill(Kill { then: Then::Leave, ..Kill::default() });
+    let row = *world.rows.keys().next().unwrap();
+    let upload = world.recovered(Reach::Choose)[0].upload;
+    world.input(Input::JournalFailed(upload));
+    world.choose(row, right);
+    world.run();
+    assert!(is_done(&world, row));
+    assert_eq!(world.times(Endpoint::Start), 1);
 }

@@ -159,3 +159,42 @@ fn a_file_that_replaces_nothing_comes_to_the_end() {
     let list: Vec<_> = world.engine.snapshot().rows.iter().map(|row| row.size).collect();
     assert_eq!(list, [1, 2, 9]);
 }
+
+#[test]
+fn a_rejected_file_keeps_the_others_from_no_group() {
+    let mut world = World::new(|config| {
+        grouping(config);
+        config.policy.max_file_size = Some(10);
+    });
+    let keys = world.add(&[5, 11, 6]);
+    world.run();
+    assert!(matches!(world.engine.group(), Group::Made { .. }), "{:?}", world.engine.group());
+    assert_eq!(world.service.groups, [vec![uuid(&world, keys[0]), uuid(&world, keys[2])]]);
+}
+
+#[test]
+fn a_group_that_comes_late_waits_for_a_credential_that_is_good() {
+    let mut world = World::signed(grouping).recording();
+    world.service.token_life = 60;
+    let keys = world.add(&[1, 2]);
+    world.run();
+    world.sleep(Millis(120_000));
+    world.command(Command::Remove(Which::One(keys[0])));
+    world.run();
+    assert_eq!((world.times(Endpoint::Credential), world.times(Endpoint::Group)), (2, 2));
+    let trace = world.trace.as_ref().expect("a world that records");
+    let groups: Vec<_> = trace.iter().filter(|line| line.contains("Send(") && line.contains("/group/")).collect();
+    assert!(groups.iter().all(|group| group.contains("bearer: Some")), "{groups:?}");
+}
+
+#[test]
+fn a_file_that_a_group_verifies_late_is_not_looked_at_any_more_once_it_is_there() {
+    let mut world = World::new(grouping);
+    world.link.latency = Millis(2_000);
+    let key = world.add(&[1])[0];
+    while world.step() {
+        let done = matches!(world.state(key), RowState::Done { .. });
+        assert!(!done || world.in_flight(Endpoint::Info) == 0, "at {:?}", world.now);
+    }
+    assert!(matches!(world.engine.group(), Group::Made { .. }));
+}

@@ -10,8 +10,10 @@ mod links;
 mod lists;
 mod order;
 mod promises;
+mod requests;
 mod signing;
 mod stories;
+mod waits;
 
 use updock_engine::Which;
 

@@ -174,3 +174,109 @@ fn where_answers_come_late_because_requests_queue_up_fewer_go_at_a_time() {
     }
     assert!((1..6).contains(&most), "{most} parts at a time");
 }
+
+#[test]
+fn of_files_alike_the_first_is_finished_before_the_next_is_begun() {
+    let mut world = World::new(|config| config.budget = 1);
+    world.add(&[30 * MIB; 3]);
+    world.run();
+    let ends = |sent: &&updock_engine::simulator::Sent| matches!(sent.endpoint, Endpoint::Start | Endpoint::Complete);
+    let order: Vec<_> = world.sent.iter().filter(ends).map(|sent| sent.endpoint).collect();
+    assert_eq!(order, [Endpoint::Start, Endpoint::Complete].repeat(3));
+}
+
+#[test]
+fn what_is_almost_there_is_finished_before_what_a_person_wants_first() {
+    let mut world = World::new(|config| config.budget = 1);
+    let keys = world.add(&[60 * MIB, 30 * MIB]);
+    world.run_until(|world| world.times(Endpoint::Part) == 5 && world.in_flight_of(keys[1]) == 1);
+    world.command(Command::First(Which::One(keys[0])));
+    world.run();
+    let ends = |sent: &&updock_engine::simulator::Sent| matches!(sent.endpoint, Endpoint::Start | Endpoint::Complete);
+    let order: Vec<_> = world.sent.iter().filter(ends).map(|sent| sent.endpoint).collect();
+    assert_eq!(order, [Endpoint::Start, Endpoint::Complete].repeat(2));
+}
+
+#[test]
+fn a_signer_that_has_too_much_to_do_does_not_slow_the_uploads() {
+    let mut world = World::signed(|_| {});
+    world.add(&[600_000; 100]);
+    world.run();
+    let mut world = (1..=8).fold(world, |world, nth| {
+        let nth = world.times(Endpoint::Confirm) + nth;
+        world.fault(Endpoint::Confirm, nth, Fault::Status(503))
+    });
+    world.add(&[600_000; 8]);
+    world.run();
+    world.add(&[600_000; 20]);
+    assert_eq!(world.in_flight(Endpoint::Base), 8);
+}
+
+#[test]
+fn answers_that_make_no_sense_open_nothing() {
+    for fault in [Fault::Html, Fault::Reset] {
+        let mut world = World::new(|_| {}).always(Endpoint::Base, fault);
+        // So small that nobody listens to how they leave.
+        world.add(&[1_000; 60]);
+        let mut most = 0;
+        while world.times(Endpoint::Base) < 60 && world.step() {
+            most = most.max(world.engine.in_flight());
+        }
+        assert_eq!(most, 5, "{fault:?}");
+    }
+}
+
+#[test]
+fn a_line_that_is_not_used_teaches_nothing() {
+    let mut world = World::new(|_| {});
+    for nth in 1..=3 {
+        world = world.fault(Endpoint::Base, nth, Fault::Status(503));
+    }
+    world.add(&[600_000; 5]);
+    world.run();
+    for _ in 0..200 {
+        world.add(&[600_000]);
+        world.run();
+    }
+    world.add(&[600_000; 20]);
+    assert_eq!(world.in_flight(Endpoint::Base), 2, "as many as the server took when it had enough to do");
+}
+
+#[test]
+fn late_answers_lower_the_pace_by_one_at_a_time() {
+    let mut world = World::new(|_| {});
+    let (latency, queue) = (Millis(40), Millis(2_000));
+    world.link = Link { latency, queue, bytes_per_second: Some(2_500_000), ..Link::default() };
+    world.add(&[1024 * MIB]);
+    let (mut before, mut least, mut sent) = (0, 6, 0);
+    while least > 3 && world.step() {
+        if world.times(Endpoint::Complete) == 0 && world.sent.len() > sent {
+            sent = world.sent.len();
+            let parts = world.in_flight(Endpoint::Part);
+            assert!(before == 0 || before <= parts + 1, "from {before} to {parts} at {:?}", world.now);
+            before = parts;
+            if parts > 0 && sent > 20 {
+                least = least.min(parts);
+            }
+        }
+    }
+    assert_eq!(least, 3);
+}
+
+#[test]
+fn parts_are_cut_by_what_the_line_carries_however_often_a_body_is_heard_of() {
+    let mut world = World::new(|_| {});
+    world.link = Link { latency: Millis(100), bytes_per_second: Some(125_000_000), ..Link::default() };
+    world.add(&[1024 * MIB]);
+    world.run();
+    let key = world.add(&[1536 * MIB])[0];
+    let parts = |world: &World| {
+        let story = world.engine.story(key).expect("it is in the list");
+        story.moments.iter().find_map(|moment| match moment.what {
+            updock_engine::Event::Started { parts } => Some(parts),
+            _ => None,
+        })
+    };
+    world.run_until(|world| parts(world).is_some());
+    assert_eq!(parts(&world), Some(96));
+}

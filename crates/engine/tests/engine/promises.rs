@@ -23,6 +23,7 @@ fn passing() -> impl Strategy<Value = Fault> {
         Fault::LostAnswer,
         Fault::Silence,
         Fault::Html,
+        Fault::NotReady,
     ])
 }
 
@@ -67,8 +68,21 @@ fn damages() -> impl Strategy<Value = Damage> {
 }
 
 fn returns() -> impl Strategy<Value = Then> {
-    use Then::{Add, AddChanged, AddForged, Choose, ChooseChanged, Leave, Open};
-    prop::sample::select(vec![Add, Add, Add, AddChanged, AddForged, Choose, Choose, ChooseChanged, Leave, Open, Open])
+    use Then::{Add, AddChanged, AddForged, Choose, ChooseChanged, Keep, Leave, Open};
+    prop::sample::select(vec![
+        Add,
+        Add,
+        Add,
+        AddChanged,
+        AddForged,
+        Choose,
+        Choose,
+        ChooseChanged,
+        Keep,
+        Leave,
+        Open,
+        Open,
+    ])
 }
 
 fn kills() -> impl Strategy<Value = Event> {

@@ -142,3 +142,27 @@ fn a_credential_is_renewed_in_time_although_nothing_else_happens() {
     world.run_until(|world| world.times(Endpoint::Credential) == 2);
     assert!(world.now < Millis::from_seconds(100), "{:?}", world.now);
 }
+
+#[test]
+fn a_signer_that_refuses_another_credential_is_not_asked_again_while_the_one_that_is_held_serves() {
+    let mut world = World::signed(|config| config.budget = 2);
+    world.service.token_life = 60;
+    world.link = Link { latency: Millis(50), bytes_per_second: Some(1_000_000), ..Link::default() };
+    for nth in 2..=100 {
+        world = world.fault(Endpoint::Credential, nth, Fault::Status(403));
+    }
+    world.add(&[5 * MIB; 40]);
+    world.run_until(|world| world.now > Millis(53_000));
+    assert_eq!(world.times(Endpoint::Credential), 2);
+}
+
+#[test]
+fn a_credential_is_renewed_for_files_that_wait_for_their_turn() {
+    let mut world = World::signed(|config| config.budget = 1);
+    world.service.token_life = 60;
+    world.link = Link { latency: Millis(50), bytes_per_second: Some(500_000), ..Link::default() };
+    let keys = world.add(&[60 * MIB; 2]);
+    world.run_until(|world| world.times(Endpoint::Credential) == 2);
+    assert!(world.now < Millis(60_000), "{:?}", world.now);
+    assert_eq!(world.state(keys[1]), &RowState::Queued);
+}
