@@ -9,8 +9,10 @@ use crate::problem::Fault;
 use crate::signing::hex;
 use crate::state::{Claim, KeptAnswer, State, StateError, now};
 use axum::body::Body;
+use axum::extract::Request;
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
 use std::future::Future;
@@ -36,6 +38,16 @@ fn key(headers: &HeaderMap) -> Result<Option<&str>, Fault> {
             Err(Fault::new(ProblemKind::BadRequest, sentence))
         }
     }
+}
+
+/// In front of what keeps no key: whoever counts on one is refused, instead of being done again with each repeat.
+pub(crate) async fn not_kept(request: Request, next: Next) -> Response {
+    if request.method() == Method::POST && request.headers().contains_key(HEADER) {
+        let sentence = "No Idempotency-Key is kept at this address, so nothing was done; leave the header out, and look \
+            at what came of a request before you send it again.";
+        return Fault::new(ProblemKind::BadRequest, sentence).into_response();
+    }
+    next.run(request).await
 }
 
 /// The key of a request that is made of these parts, and what makes another one the same.

@@ -24,9 +24,11 @@ use crate::state::{MemoryState, State as Store};
 use crate::strangers::{Recorded, Strangers};
 use crate::tokens::is_token;
 use crate::webhooks::{self as hooks, events::Streams};
-use crate::{audit, clock, cors, credentials, front, jobs, limits, openapi, operation, own, patience, upstream};
+use crate::{
+    audit, clock, cors, credentials, front, idempotency, jobs, limits, openapi, operation, own, patience, upstream,
+};
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Router, response};
@@ -184,9 +186,17 @@ impl Signer {
             .route(paths::UPLOADS_CONFIRM, post(confirm_upload).options(policy("POST")))
             .route(paths::EVENT_TOKENS, post(hooks::events::issue).options(policy("POST")))
             .route(paths::EVENTS, get(hooks::events::events))
+            .route_layer(from_fn(idempotency::not_kept))
             .layer(from_fn_with_state(self.clone(), open_to_listed_origins));
+        let programs = Router::new()
+            .route(paths::KEYS, get(keys::http::list).post(keys::http::issue))
+            .route(paths::KEYS_DERIVE, post(keys::http::derive))
+            .route(paths::KEY_REVOKE, post(keys::http::revoke_one))
+            .route(paths::RECEIPTS_VERIFY, post(verify_receipt))
+            .route_layer(from_fn(idempotency::not_kept));
         Router::new()
             .merge(browsers)
+            .merge(programs)
             .merge(openapi::router(self.address()))
             .route(&format!("{}/{{*path}}", paths::UPLOADCARE), any(front::uploadcare))
             .route("/livez", get(async || "alive\n"))
@@ -194,12 +204,8 @@ impl Signer {
             .route(&format!("{}{{slug}}", hooks::PATH), post(hooks::receive::receive))
             .route(paths::JOBS, post(jobs::start))
             .route(paths::AUDIT, get(audit::http::audit))
-            .route(paths::KEYS, get(keys::http::list).post(keys::http::issue))
-            .route(paths::KEYS_DERIVE, post(keys::http::derive))
-            .route(paths::KEY_REVOKE, post(keys::http::revoke_one))
             .route(paths::REPORT_LEAK, post(keys::standing::report))
             .route(paths::POLICY_EXPLAIN, get(crate::policy::http::explain))
-            .route(paths::RECEIPTS_VERIFY, post(verify_receipt))
             .route(paths::RECEIPT_KEYS, get(receipt_keys))
             // Official SDKs put their paths at the root of whatever base address they are given.
             .merge(operation::roots().fold(Router::new(), |router, root| router.route(&root, any(front::uploadcare))))

@@ -2,8 +2,10 @@
 
 use crate::http_client::{Reply, send};
 use crate::keeping::{House, run};
-use crate::stage::{PNG, agent, bearer, upload};
+use crate::stage::{PAGE, PNG, Setup, VISITORS, agent, bearer, upload};
 use updock_local::{Effect, Fault};
+use updock_signer::own::OWN;
+use updock_types::Method;
 
 /// Sends `body` under an idempotency key.
 async fn keyed(house: &House, key: &str, idempotency: &str, (method, target): (&str, &str), body: &str) -> Reply {
@@ -47,6 +49,37 @@ async fn every_repeat_has_an_outcome_of_its_own_in_the_log() {
     let (_, report) = run(&house.policy, &["audit", "verify", "--json"]);
     let report: serde_json::Value = serde_json::from_str(report.trim()).unwrap();
     assert_eq!(report["open"], 0, "what was answered counts as left by a crash: {report}");
+}
+
+#[tokio::test]
+async fn what_keeps_no_idempotency_key_refuses_it_and_does_nothing() {
+    let (key, section) = agent("chief", "uploads = \"full\"\nadmin = \"full\"\nacknowledged = true");
+    let stage = Setup::new(format!("{VISITORS}{section}")).start().await;
+    let keys = async || stage.ask(&key, "GET", "/v1/keys", "").await.json()["keys"].as_array().unwrap().len();
+    let before = keys().await;
+    let authorization = bearer(&key);
+    let idempotent =
+        [("authorization", authorization.as_str()), ("content-type", "application/json"), ("idempotency-key", "one")];
+    let mut asked = 0;
+    for own in OWN.iter().filter(|own| own.method == Method::Post) {
+        let target = own.path.replace("{key_id}", key.split('_').nth(2).unwrap());
+        let problem = stage.send("POST", &target, &idempotent, "{}").await.problem();
+        assert_eq!(problem.status, 400, "{}", own.id);
+        let expected = "No Idempotency-Key is kept at this address, so nothing was done; leave the header out";
+        assert!(problem.detail.starts_with(expected), "{}: {}", own.id, problem.detail);
+        asked += 1;
+    }
+    assert!(asked >= 6, "{asked}");
+    assert_eq!(keys().await, before);
+    assert!(stage.log.records().iter().all(|record| record.operation == Some("keys.list")), "{:#?}", stage.sentences());
+
+    // A page may read why, what only reads may bring a key, and without one everything is as it was.
+    let page = [("origin", PAGE), ("content-type", "application/json"), ("idempotency-key", "one")];
+    let reply = stage.send("POST", "/v1/upload-credentials", &page, "{}").await;
+    assert_eq!((reply.status.as_u16(), reply.header("access-control-allow-origin")), (400, Some(PAGE)));
+    assert_eq!(stage.send("GET", "/v1/keys", &idempotent, "").await.status, 200);
+    assert_eq!(stage.send("POST", "/v1/keys", &idempotent[..2], "{}").await.status, 201);
+    assert_eq!(keys().await, before + 1);
 }
 
 #[tokio::test]
