@@ -34,6 +34,7 @@ mod peers;
 pub mod policy;
 pub mod private;
 mod problem;
+mod query;
 mod random;
 pub mod receipt;
 pub mod reload;

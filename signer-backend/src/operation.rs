@@ -61,6 +61,9 @@ pub(crate) fn address(method: &Method, path: &str) -> Result<Address, Fault> {
             return Ok(Address { row, parameters });
         }
         allowed.push(row.method.as_str());
+        if row.method == updock_types::Method::Get {
+            allowed.push("HEAD");
+        }
     }
     if allowed.is_empty() {
         let hint =

@@ -25,7 +25,8 @@ use crate::strangers::{Recorded, Strangers};
 use crate::tokens::is_token;
 use crate::webhooks::{self as hooks, events::Streams};
 use crate::{
-    audit, clock, cors, credentials, front, idempotency, jobs, limits, openapi, operation, own, patience, upstream,
+    audit, clock, cors, credentials, front, idempotency, jobs, limits, openapi, operation, own, patience, query,
+    upstream,
 };
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -745,7 +746,12 @@ async fn issue_credential(
 }
 
 /// `GET /v1/upload-policy`: what may be uploaded. Needs `uploads: read`.
-async fn upload_policy(State(signer): State<Signer>, visit: Visit) -> Result<response::Json<UploadPolicy>, Fault> {
+async fn upload_policy(
+    State(signer): State<Signer>,
+    visit: Visit,
+    uri: Uri,
+) -> Result<response::Json<UploadPolicy>, Fault> {
+    query::none(uri.query().unwrap_or_default())?;
     let words = Asked { operation: own::UPLOAD_POLICY.id, words: own::UPLOAD_POLICY.words, sentence_follows: false };
     signer.decide(&visit, Need::own(&own::UPLOAD_POLICY), words, ()).await?;
     Ok(response::Json(signer.policy().upload_policy.clone()))

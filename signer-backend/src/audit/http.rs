@@ -4,8 +4,9 @@
 use super::{Entry, csv_head, csv_line, entry::micros};
 use crate::decision::{Need, Verdict};
 use crate::own;
-use crate::policy::{hint, seconds};
+use crate::policy::seconds;
 use crate::problem::Fault;
+use crate::query;
 use crate::signer::{Asked, Signer, Visit};
 use crate::state::{AuditQuery, AuditRow, State as Store, StateError, TailPosition, now};
 use axum::body::Body;
@@ -24,6 +25,9 @@ use updock_types::{Area, Level, OPERATIONS};
 
 const DEFAULT_LIMIT: u32 = 100;
 const MOST: u32 = 1000;
+/// What a search takes.
+const PARAMETERS: &[&str] =
+    &["caller", "area", "operation", "verdict", "request", "text", "from", "to", "limit", "before"];
 /// How often a tail looks for what other instances wrote.
 const LOOK: Duration = Duration::from_millis(500);
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -89,9 +93,12 @@ pub(crate) async fn audit(
 }
 
 pub(super) fn read_query(text: &str) -> Result<AuditQuery, Fault> {
-    let mut query = AuditQuery { most: DEFAULT_LIMIT, ..AuditQuery::default() };
+    let mut wanted = AuditQuery { most: DEFAULT_LIMIT, ..AuditQuery::default() };
     for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-        let wrong = |expected: &str| Fault::new(ProblemKind::BadRequest, format!("`{name}` should be {expected}."));
+        let told = |meant: String, expected: &str| {
+            Fault::new(ProblemKind::BadRequest, format!("{meant}`{name}` should be {expected}."))
+        };
+        let wrong = |expected: &str| told(String::new(), expected);
         let ago = || Some((now() - i64::from(seconds(&value).ok()?) * 1000).saturating_mul(1000));
         let time = || {
             let at = micros(&value).or_else(ago);
@@ -103,37 +110,33 @@ pub(super) fn read_query(text: &str) -> Result<AuditQuery, Fault> {
             if names.contains(&&*value) {
                 return Ok(Some(value.to_string()));
             }
-            Err(wrong(&format!("{what}{}", hint(&value, names.into_iter()))))
+            Err(told(query::meant(&value, names.into_iter()), what))
         };
         let text = || if value.len() <= 200 { Ok(Some(value.to_string())) } else { Err(wrong("shorter")) };
         match name.as_ref() {
-            "caller" => query.caller = text()?,
-            "area" => query.area = known(&mut Area::ALL.iter().map(|area| area.as_str()), "an area, like files")?,
+            "caller" => wanted.caller = text()?,
+            "area" => wanted.area = known(&mut Area::ALL.iter().map(|area| area.as_str()), "an area, like files")?,
             "operation" => {
                 let all = OPERATIONS.iter().map(|row| row.id.as_str()).chain(own::OWN.iter().map(|own| own.id));
-                query.operation = known(&mut { all }, "an operation, like files.delete")?;
+                wanted.operation = known(&mut { all }, "an operation, like files.delete")?;
             }
             "verdict" => {
                 let all = [Verdict::Allow, Verdict::Deny, Verdict::NeedsApproval].map(Verdict::as_str);
-                query.verdict = known(&mut all.into_iter(), "allow, deny or needs_approval")?;
+                wanted.verdict = known(&mut all.into_iter(), "allow, deny or needs_approval")?;
             }
-            "request" => query.request = text()?,
-            "text" => query.text = text()?,
-            "from" => query.from = Some(time()?),
-            "to" => query.to = Some(time()?),
+            "request" => wanted.request = text()?,
+            "text" => wanted.text = text()?,
+            "from" => wanted.from = Some(time()?),
+            "to" => wanted.to = Some(time()?),
             "limit" => {
                 let limit = value.parse().ok().filter(|limit| (1..=MOST).contains(limit));
-                query.most = limit.ok_or_else(|| wrong("a number from 1 to 1000"))?;
+                wanted.most = limit.ok_or_else(|| wrong("a number from 1 to 1000"))?;
             }
-            "before" => query.before = Some(cursor(&value).ok_or_else(|| wrong("the `next` of a page before"))?),
-            _ => {
-                let known = "caller, area, operation, verdict, request, text, from, to, limit and before";
-                let sentence = format!("A search of the audit log knows {known}.");
-                return Err(Fault::new(ProblemKind::BadRequest, sentence));
-            }
+            "before" => wanted.before = Some(cursor(&value).ok_or_else(|| wrong("the `next` of a page before"))?),
+            _ => return Err(query::unknown(&name, PARAMETERS)),
         }
     }
-    Ok(query)
+    Ok(wanted)
 }
 
 /// `<microseconds>.<node>.<number>`.

@@ -15,6 +15,7 @@ use crate::log::{Phase, Record};
 use crate::own::{KEY_DERIVE, KEY_ISSUE, KEY_REVOKE, KEYS_LIST};
 use crate::policy::Agent;
 use crate::problem::Fault;
+use crate::query;
 use crate::sentence;
 use crate::signer::{Asked, Signer, Visit};
 use crate::state::{StateError, now};
@@ -48,12 +49,12 @@ pub(crate) async fn list(
     Ok(response::Json(KeyList { keys }))
 }
 
-fn agent_of(query: &str) -> Result<Option<String>, Fault> {
+fn agent_of(text: &str) -> Result<Option<String>, Fault> {
     let mut agent = None;
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+    for (name, value) in form_urlencoded::parse(text.as_bytes()) {
         match name.as_ref() {
             "agent" => agent = Some(value.into_owned()),
-            _ => return Err(Fault::new(ProblemKind::BadRequest, "A list of keys knows agent, and nothing else.")),
+            _ => return Err(query::unknown(&name, &["agent"])),
         }
     }
     Ok(agent)

@@ -78,13 +78,13 @@ fn in_plain_words(message: &str) -> String {
 }
 
 /// Which of `known` was probably meant.
-pub(super) fn closest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn closest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let best = known.max_by(|a, b| similarity(given, a).total_cmp(&similarity(given, b)));
     best.filter(|best| similarity(given, best) > 0.65)
 }
 
 /// A hint to follow a sentence: `; did you mean `files`?`, or nothing.
-pub(crate) fn hint<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn hint<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> String {
     closest(given, known).map(|best| format!("; did you mean `{best}`?")).unwrap_or_default()
 }
 

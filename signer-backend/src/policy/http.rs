@@ -5,6 +5,7 @@ use super::{Explanation, Policy, Question};
 use crate::decision::{Need, Readers};
 use crate::own;
 use crate::problem::Fault;
+use crate::query;
 use crate::signer::{Asked, Signer, Visit};
 use axum::extract::State;
 use axum::response::Json;
@@ -32,10 +33,10 @@ fn ended(sentence: &str) -> String {
     format!("{first}{}.", letters.as_str().trim_end_matches('?'))
 }
 
-fn read(query: &str, own: &str) -> Result<Question, Fault> {
+fn read(text: &str, own: &str) -> Result<Question, Fault> {
     let bad = |sentence: &str| Err(Fault::new(ProblemKind::BadRequest, sentence));
     let mut question = Question { caller: own.to_owned(), ..Question::default() };
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+    for (name, value) in form_urlencoded::parse(text.as_bytes()) {
         match name.as_ref() {
             "caller" => question.caller = value.into_owned(),
             "operation" => question.operation = value.into_owned(),
@@ -49,7 +50,7 @@ fn read(query: &str, own: &str) -> Result<Question, Fault> {
                 "false" => question.readers = Readers::AsBefore,
                 _ => return bad("`public` should be true or false."),
             },
-            _ => return bad("A question to the policy knows caller, operation, count, to and public."),
+            _ => return Err(query::unknown(&name, &["caller", "operation", "count", "to", "public"])),
         }
     }
     if question.operation.is_empty() {

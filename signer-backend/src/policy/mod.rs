@@ -21,7 +21,7 @@ mod tokens;
 
 pub(crate) use agents::agent_id;
 pub use error::PolicyError;
-pub(crate) use error::hint;
+pub(crate) use error::closest;
 pub use explain::{Explanation, Question};
 pub use file::Violations;
 pub use keeping::{Keeping, Place, ReceiptTerms};

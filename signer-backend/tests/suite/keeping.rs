@@ -261,11 +261,11 @@ async fn a_search_for_what_no_record_can_hold_is_refused_with_what_was_probably_
     let mut house = House::start(&section).await;
     assert_eq!(house.get("/v1/uploadcare/files/", &key, "*/*").await.status, 200);
     for (name, value, expected) in [
-        ("operation", "files.lsit", "did you mean `files.list`?"),
+        ("operation", "files.lsit", "Did you mean `files.list`?"),
         ("operation", "nope", "`operation` should be an operation, like files.delete"),
-        ("area", "file", "did you mean `files`?"),
+        ("area", "file", "Did you mean `files`?"),
         ("verdict", "maybe", "`verdict` should be allow, deny or needs_approval"),
-        ("verdict", "Deny", "did you mean `deny`?"),
+        ("verdict", "Deny", "Did you mean `deny`?"),
         ("from", "yesterday", "or so long ago, like 1d"),
         ("limit", "0", "0"),
     ] {

@@ -31,6 +31,7 @@ mod policy_asked;
 mod policy_file;
 mod postgres;
 mod process;
+mod queries;
 mod refusing;
 mod reload;
 mod repeated;
