@@ -46,12 +46,9 @@ impl Broker {
         self.held.as_ref().is_some_and(|held| held.good_until > now && held.left != Some(0))
     }
 
-    /// For how many files the credential is good.
-    pub(crate) fn left(&self, now: Millis) -> usize {
-        match &self.held {
-            Some(Held { left: Some(left), .. }) if self.usable(now) => *left as usize,
-            _ => usize::MAX,
-        }
+    /// For how many files the credential is good; for any number where there is none.
+    pub(crate) fn left(&self) -> usize {
+        self.held.as_ref().and_then(|held| held.left).map_or(usize::MAX, |left| left as usize)
     }
 
     /// Takes the operations of so many files from the credential.

@@ -42,9 +42,7 @@ pub(super) struct Speed(Option<u64>);
 
 impl Speed {
     fn observe(&mut self, bytes: u64, time: Millis) {
-        if bytes > 0 {
-            self.0 = Some(bytes.saturating_mul(1000) / time.0.max(1));
-        }
+        self.0 = Some(bytes.saturating_mul(1000) / time.0.max(1));
     }
 
     /// Will so many bytes have left within `time`?
@@ -113,7 +111,7 @@ impl Engine {
         let mut most = most_files(&first.step).min(first.together.into());
         let direct = matches!(first.step, Step::Direct);
         if direct {
-            most = most.min(self.broker.left(now)).min(self.fair_share(now));
+            most = most.min(self.broker.left()).min(self.fair_share(now));
         }
         let (mut from, limit) = (size, self.speed.most_bytes());
         for other in self.active.clone() {
