@@ -101,7 +101,7 @@ pub trait State: Send + Sync + 'static {
     /// Sends a dead errand again from `at`; `false` if it is not dead.
     fn revive(&self, id: i64, at: i64) -> Answer<'_, bool>;
 
-    // Small values: keys of our own, what the pacer has learned.
+    // Small values: keys of our own.
 
     /// The value of this name.
     fn value(&self, name: String) -> Answer<'_, Option<Vec<u8>>>;
