@@ -423,3 +423,25 @@ fn a_journal_that_fails_while_a_file_is_chosen_for_it_costs_no_upload() {
     assert!(is_done(&world, row));
     assert_eq!(world.times(Endpoint::Start), 1);
 }
+
+#[test]
+fn what_the_service_has_of_no_use_is_forgotten_and_what_may_still_be_finished_is_not() {
+    for (endpoint, fault, code, kept) in [
+        (Endpoint::Part, Fault::Status(503), "server", 1),
+        (Endpoint::Part, Fault::Unreadable, "unreadable", 1),
+        (Endpoint::Part, Fault::Status(413), "refused", 0),
+        (Endpoint::Complete, Fault::Throttled(1), "throttled", 1),
+        (Endpoint::Complete, Fault::Code(403, "ProjectPublicKeyInvalidError"), "key-refused", 1),
+        (Endpoint::Complete, Fault::Code(400, "FileTypeForbiddenError"), "refused", 0),
+        (Endpoint::Complete, Fault::Truncated, "size-differs", 0),
+        (Endpoint::Confirm, Fault::Status(403), "not-confirmed", 1),
+        (Endpoint::Confirm, Fault::Status(422), "policy-refused", 0),
+        (Endpoint::Confirm, Fault::Status(404), "lost", 0),
+    ] {
+        let mut world = World::signed(|_| {}).always(endpoint, fault);
+        let key = world.add(&[30 * MIB])[0];
+        world.run();
+        let RowState::Failed(failure) = world.state(key) else { panic!("{:?}", world.state(key)) };
+        assert_eq!((failure.code(), world.journals()), (code, kept), "{endpoint:?} {fault:?}");
+    }
+}
