@@ -27,6 +27,8 @@ pub mod log;
 pub mod metrics;
 mod openapi;
 mod operation;
+#[cfg(feature = "otel")]
+pub mod otel;
 pub mod own;
 mod pacer;
 mod patience;

@@ -164,6 +164,8 @@ fn start(file: &PolicyFile, listen: Option<SocketAddr>) -> Result<(), String> {
             let what = what.to_owned();
             move |error: io::Error| format!("{what}: {error}")
         };
+        #[cfg(feature = "otel")]
+        let spans = updock_signer::otel::Export::from_environment().map_err(|error| error.to_string())?;
         let state = open_state(&policy).await?;
         let keys = SigningKeys::of(&policy, &*state).await?;
         let listener =
@@ -216,6 +218,8 @@ fn start(file: &PolicyFile, listen: Option<SocketAddr>) -> Result<(), String> {
         outbox.abort();
         sweep.abort();
         log.end().await;
+        #[cfg(feature = "otel")]
+        spans.end().await;
         Ok(())
     })
 }

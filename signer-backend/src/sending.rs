@@ -79,7 +79,10 @@ impl Asker<'_> {
         let mut made = 0;
         loop {
             let pass = pacer.turn(self.who, by).await.map_err(|wait| Error::Throttled { wait })?;
-            let ended = client.send(call).await;
+            let sending = client.send(call);
+            #[cfg(feature = "otel")]
+            let sending = crate::otel::calling(call.id(), made, sending);
+            let ended = sending.await;
             made += 1;
             if let Ok(answer) = &ended
                 && answer.status.as_u16() == 429

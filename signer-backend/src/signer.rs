@@ -48,7 +48,7 @@ use updock_types::signer::{
 };
 use updock_types::{FileUuid, Level};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// How long one call of Uploadcare may take; a caller should hear from us before it gives up.
 const UPSTREAM_TIMEOUT: Duration = Duration::from_secs(15);
 /// Most requests that may run on when their callers have gone.
@@ -195,7 +195,7 @@ impl Signer {
             .route(paths::KEY_REVOKE, post(keys::http::revoke_one))
             .route(paths::RECEIPTS_VERIFY, post(verify_receipt))
             .route_layer(from_fn(idempotency::not_kept));
-        Router::new()
+        let router = Router::new()
             .merge(browsers)
             .merge(programs)
             .merge(openapi::router(self.address()))
@@ -218,8 +218,10 @@ impl Signer {
             .layer(CatchPanicLayer::custom(|_| {
                 Fault::new(ProblemKind::Internal, "Something went wrong here; the log knows more.").into_response()
             }))
-            .layer(from_fn_with_state(self.clone(), frame))
-            .with_state(self.clone())
+            .layer(from_fn_with_state(self.clone(), frame));
+        #[cfg(feature = "otel")]
+        let router = router.layer(from_fn(crate::otel::request));
+        router.with_state(self.clone())
     }
 
     /// Asks Uploadcare whether it takes our key, until it says yes or no, and says so in the log. Runs beside the
@@ -272,6 +274,8 @@ impl Signer {
     /// Does `work` to its end even if its caller goes away meanwhile: what changes something should not stop halfway, and
     /// its outcome should be known. When very many do so at once, the rest stop with their callers.
     pub(crate) async fn sees_through<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
+        #[cfg(feature = "otel")]
+        let work = crate::otel::within(work);
         let Ok(place) = Arc::clone(&self.0.running_on).try_acquire_owned() else { return work.await };
         let task = tokio::spawn(async move {
             let _place = place;
@@ -457,6 +461,8 @@ impl Signer {
     }
 
     pub(crate) async fn record(&self, record: Record) -> Result<(), Fault> {
+        #[cfg(feature = "otel")]
+        crate::otel::recorded(&record);
         let reads = record.level == Some(Level::Read.as_str());
         if record.phase != Phase::Decision {
             // What is done is done; that it was is said soon, and neither holds up the answer nor changes it.

@@ -13,6 +13,10 @@ use crate::setup::wasm_target::{self, WasmCargo};
 use crate::workspace::Workspace;
 use crate::{arrows, check, conformance, demo, e2e, faults, runner, size, wasm};
 
+/// Off by default; on for what is tested, because a second build of everything without would cost minutes. What the
+/// demo, the SDKs and the fault matrix run is built without.
+const TESTED_TOO: [&str; 2] = ["--features", "updock-signer/otel"];
+
 /// Tests that ran and how they ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
@@ -127,17 +131,18 @@ pub(crate) fn lint(workspace: &Workspace) -> Result<()> {
         Run::cargo(what)
             .arg("clippy")
             .args(scope)
-            .args(["--all-targets", "--", "-D", "warnings"])
+            .args(["--", "-D", "warnings"])
             .dir(workspace.root())
             .env("CARGO_TARGET_DIR", workspace.target())
             .shown()
     };
-    clippy("clippy", &["--workspace"])?;
+    clippy("clippy", &[&["--workspace", "--all-targets"], &TESTED_TOO[..]].concat())?;
+    clippy("clippy over the signer as it comes", &["--package", "updock-signer"])?;
     // Debian's toolchain has no clippy of its own version.
     if wasm_target::ensure(workspace)? == WasmCargo::Own {
         clippy(
             "clippy for wasm32",
-            &["--package", "updock", "--features", "element", "--target", wasm_target::TARGET],
+            &["--package", "updock", "--all-targets", "--features", "element", "--target", wasm_target::TARGET],
         )?;
     }
     conformance::check_docs(workspace)?;
@@ -154,6 +159,7 @@ fn native_tests(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
     let postgres = Postgres::start()?;
     Run::cargo("the native tests")
         .args(["test", "--workspace", "--no-fail-fast"])
+        .args(TESTED_TOO)
         .dir(workspace.root())
         .env("DATABASE_URL", postgres.url())
         .env("CARGO_TARGET_DIR", workspace.target())

@@ -28,7 +28,7 @@ fn base64(bytes: &[u8]) -> String {
 
 /// The secret as it could appear: raw, in hexadecimal, escaped for an address, and in base64 at any of its three
 /// alignments.
-fn forms(secret: &str) -> Vec<String> {
+pub(crate) fn forms(secret: &str) -> Vec<String> {
     let hex = secret.bytes().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").unwrap();
         text

@@ -26,6 +26,8 @@ mod lists;
 mod matrix;
 mod nested;
 mod openapi;
+#[cfg(feature = "otel")]
+mod otel;
 mod pace;
 mod policy_asked;
 mod policy_file;
