@@ -9,6 +9,7 @@
 //! record is safe: before anything is sent to Uploadcare.
 
 pub mod cli;
+pub(crate) mod command;
 mod entry;
 mod export;
 pub(crate) mod http;

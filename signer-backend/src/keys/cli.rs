@@ -5,11 +5,11 @@
 use super::list;
 use super::make::{self, Issuer, Plan};
 use super::standing::{Known, judge, line_of, of_policy, revoke};
-use crate::audit::AuditLog;
+use crate::audit::command::recorded;
 use crate::cli::PolicyFile;
 use crate::init::Grant;
 use crate::key::AgentKey;
-use crate::log::{DecisionLog, Record};
+use crate::log::Record;
 use crate::own::{KEY_DERIVE, KEY_ISSUE, KEY_REVOKE};
 use crate::policy::{Agent, Place, ReadPolicy, Secrets, agent_id};
 use crate::sentence::quoted;
@@ -203,22 +203,17 @@ impl House {
     }
 
     /// Records a sentence, and then acts.
-    async fn recorded<T>(
+    async fn recorded<T: Sync>(
         &self,
         record: Record,
         act: impl Future<Output = Result<T, String>> + Send,
     ) -> Result<T, String> {
-        let unrecorded = "the audit log cannot be written, so nothing was done";
-        let log = AuditLog::for_command(&self.policy, Arc::clone(&self.state)).await;
-        let log = log.map_err(|error| format!("{unrecorded}: {error}"))?;
-        log.record(record.clone()).await.map_err(|_| unrecorded.to_owned())?;
-        let done = act.await;
-        if let Err(why) = &done {
-            let text = format!("{} It came to nothing: {why}.", record.text);
-            let _ = log.record(Record { at: std::time::SystemTime::now(), text, ..record }).await;
-        }
-        log.end().await;
-        done
+        let asked = record.text.clone();
+        let ended = |done: &Result<T, String>| {
+            let why = done.as_ref().err()?;
+            Some(format!("{asked} It came to nothing: {why}."))
+        };
+        recorded(&self.policy, &self.state, record, act, ended).await
     }
 
     async fn make(&self, operation: &'static str, agent: &Agent, plan: Plan, json: bool) -> Result<String, String> {

@@ -2,6 +2,8 @@
 
 use super::subscriptions::Rotate;
 use super::{Finding, sync};
+use crate::audit::command::recorded;
+use crate::log::Record;
 use crate::policy::Policy;
 use crate::sentence::quoted;
 use crate::state::{State, now};
@@ -9,6 +11,7 @@ use clap::Subcommand;
 use std::io::Write;
 use std::sync::Arc;
 use updock_client::Client;
+use updock_types::Area;
 
 /// What to do with webhooks.
 #[derive(Subcommand)]
@@ -57,8 +60,10 @@ pub async fn run(
             let client =
                 Client::builder(policy.public_key.clone(), policy.secret.clone()).rest(policy.rest.clone()).build();
             let rotate = if *rotate { Rotate::Yes } else { Rotate::No };
-            let findings =
-                sync(&client, &*state, terms, &address.to_string(), rotate).await.map_err(|error| error.to_string())?;
+            let address = address.to_string();
+            let act =
+                async { sync(&client, &*state, terms, &address, rotate).await.map_err(|error| error.to_string()) };
+            let findings = recorded(policy, &state, asked(policy, rotate), act, |done| Some(ended(done))).await?;
             for finding in &findings {
                 if *json {
                     let text = serde_json::to_string(finding).map_err(|error| error.to_string())?;
@@ -98,6 +103,43 @@ pub async fn run(
             }
         }
     }
+}
+
+/// What the audit log has of a command before it does anything.
+fn asked(policy: &Policy, rotate: Rotate) -> Record {
+    let secret = match rotate {
+        Rotate::Yes => ", with a new secret",
+        Rotate::No => "",
+    };
+    Record {
+        area: Some(Area::Webhooks.as_str()),
+        policy: policy.digest.clone(),
+        ..Record::event(format!(
+            "A command on the signer's machine asked to set up the signer's own webhooks{secret}. Allowed: commands may."
+        ))
+    }
+}
+
+/// What it has of how that ended: which subscriptions, and no addresses, which may hold secrets.
+fn ended(done: &Result<Vec<Finding>, String>) -> String {
+    let findings = match done {
+        Ok(findings) => findings,
+        Err(why) => {
+            return format!(
+                "The signer's own webhooks are not set up: {why}. What was done until then stays; run the command again."
+            );
+        }
+    };
+    let told = |finding: &Finding| match finding {
+        Finding::Made { event } => format!("made the subscription to {event}"),
+        Finding::Repaired { event } => format!("repaired the subscription to {event}"),
+        Finding::Good { event } => format!("found the subscription to {event} as it should be"),
+        Finding::Foreign { id, event, .. } => {
+            format!("found that webhook {id} tells somebody else of {}", quoted(event))
+        }
+    };
+    let told: Vec<String> = findings.iter().map(told).collect();
+    format!("The signer's own webhooks are set up: {}.", told.join(", "))
 }
 
 fn sentence(finding: &Finding) -> String {

@@ -301,3 +301,59 @@ async fn our_own_subscription_shows_no_secret_and_is_changed_by_nobody_but_sync(
     let (quiet, told) = run(&scene.policy, &["webhooks", "sync"]);
     assert!(quiet && told.contains("The subscription to file.uploaded is as it should be."), "{told}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_sync_was_asked_and_what_it_did_stands_in_the_log() {
+    let (url, _) = target(0).await;
+    let scene = scene(&url, "").await;
+    let theirs = updock_types::rest::NewWebhook {
+        target_url: "http://127.0.0.1:9/s3cret-path".to_owned(),
+        event: updock_types::Event::FileUploaded,
+        is_active: Some(true),
+        signing_secret: None,
+        version: Some("0.7".to_owned()),
+    };
+    let plain = "asked to set up the signer's own webhooks. Allowed: commands may.";
+    let rotating = "asked to set up the signer's own webhooks, with a new secret. Allowed: commands may.";
+    let (made, repaired) = ("made the subscription to", "repaired the subscription to");
+    let done = |did: &str| format!("The signer's own webhooks are set up: {did} file.uploaded, {did} file.deleted");
+    let broken = updock_local::Effect { status: Some(500), ..updock_local::Effect::default() };
+    let broken = updock_local::Fault { effect: broken, ..updock_local::Fault::default() };
+    let mut secrets = Vec::new();
+    let mut expected = Vec::new();
+    for (arguments, faults, foreign, asked, ended) in [
+        (&["sync"][..], vec![], false, plain, format!("{}.", done(made))),
+        (&["sync", "--rotate"], vec![], false, rotating, format!("{}.", done(repaired))),
+        (&["sync", "--rotate"], vec![broken], false, rotating, "own webhooks are not set up: Uploadcare: ".to_owned()),
+        (&["sync"], vec![], true, plain, format!("{}, found that webhook 3 tells somebody else of", done(repaired))),
+    ] {
+        let fails = !faults.is_empty();
+        if foreign {
+            rest(&scene).webhook_create(theirs.clone()).await.unwrap();
+        }
+        scene.local.set_faults(faults);
+        let (quiet, told) = run(&scene.policy, &[&["webhooks"], arguments].concat());
+        assert_eq!(quiet, !fails && !foreign, "{told}");
+        scene.local.set_faults(vec![]);
+        secrets.extend(rest(&scene).webhooks_list().await.unwrap().into_iter().filter_map(|hook| hook.signing_secret));
+        expected.extend([asked.to_owned(), ended]);
+    }
+    let (good, told) = run(&scene.policy, &["audit", "search", "--area", "webhooks", "--json"]);
+    assert!(good, "{told}");
+    let mut records: Vec<serde_json::Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    records.sort_by_key(|record| record["seq"].as_i64());
+    let texts: Vec<&str> = records.iter().map(|record| record["text"].as_str().unwrap()).collect();
+    assert_eq!(texts.len(), expected.len(), "{texts:#?}");
+    for (text, expected) in texts.iter().zip(&expected) {
+        assert!(text.contains(expected.as_str()), "{expected}: {text}");
+    }
+    let slug = scene.slug().await;
+    secrets.sort_unstable();
+    secrets.dedup();
+    assert_eq!(secrets.len(), 3, "a secret of a rotation that broke off is kept, and told by the next run");
+    for secret in secrets.iter().chain([&slug]).map(String::as_str).chain(["s3cret-path"]) {
+        assert!(!told.contains(secret), "{secret}: {told}");
+    }
+    let (whole, told) = run(&scene.policy, &["audit", "verify"]);
+    assert!(whole, "{told}");
+}
