@@ -2,7 +2,7 @@
 //!
 //! Invariant: what is made or ended in the state was recorded in the audit log before. A key is shown once.
 
-use super::list;
+use super::list::{self, Unnamed};
 use super::make::{self, Issuer, Plan};
 use super::standing::{Known, judge, line_of, of_policy, revoke};
 use crate::audit::command::recorded;
@@ -13,7 +13,7 @@ use crate::log::Record;
 use crate::own::{KEY_DERIVE, KEY_ISSUE, KEY_REVOKE};
 use crate::policy::{Agent, Place, ReadPolicy, Secrets, agent_id};
 use crate::sentence::quoted;
-use crate::state::{self, State, StateError, now};
+use crate::state::{self, KeyRow, State, StateError, now};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::io::Write;
@@ -140,8 +140,15 @@ pub async fn run(command: &KeysCommand, file: &PolicyFile, out: &mut (dyn Write 
             if let Some(agent) = agent {
                 house.agent(agent)?;
             }
-            let lines = house.infos(agent.as_deref()).await?;
-            lines.iter().map(|info| if *json { format!("{}\n", json!(info)) } else { line(info) }).collect()
+            let rows = house.rows(agent.as_deref()).await?;
+            let unnamed = list::unnamed(&house.policy, &rows, agent.as_deref());
+            let infos = list::infos(&house.policy, rows, agent.as_deref(), now());
+            let lines: Vec<String> = if *json {
+                infos.iter().map(|info| format!("{}\n", json!(info))).collect()
+            } else {
+                infos.iter().map(line).chain(unnamed.iter().map(Unnamed::to_string)).collect()
+            };
+            lines.concat()
         }
         KeysCommand::Revoke { id, json } => House::open(file, Secrets::Signing).await?.revoke(id, *json).await?,
     };
@@ -179,9 +186,19 @@ impl House {
         self.policy.agent(id).ok_or_else(|| format!("the policy has no agent {id}; write it there first"))
     }
 
-    async fn infos(&self, agent: Option<&str>) -> Result<Vec<KeyInfo>, String> {
-        let rows = self.state.keys(agent.map(str::to_owned)).await.map_err(|error| kept(&error))?;
-        Ok(list::infos(&self.policy, rows, agent, now()))
+    async fn rows(&self, agent: Option<&str>) -> Result<Vec<KeyRow>, String> {
+        self.state.keys(agent.map(str::to_owned)).await.map_err(|error| kept(&error))
+    }
+
+    /// That there is no key with this id. One of the policy file may have it all the same.
+    fn nobody(&self, id: &KeyId) -> String {
+        let unnamed = self.policy.agents.iter().flat_map(|agent| &agent.keys).any(|stored| stored.id.is_none());
+        let hint = if unnamed {
+            "; if it is one of the policy file, write its id there, beside its sha256, or take its line out"
+        } else {
+            ""
+        };
+        format!("there is no key {id}; `updock-signer keys list` shows those that there are{hint}")
     }
 
     /// The key with this id, if it is good.
@@ -195,9 +212,7 @@ impl House {
                 let line = line_of(&*self.state, row).await.map_err(|error| kept(&error))?;
                 judge(&self.policy, &line, now())
             }
-            (None, None) => {
-                return Err(format!("there is no key {id}; `updock-signer keys list` shows those that there are"));
-            }
+            (None, None) => return Err(self.nobody(id)),
         };
         held.map_err(|ended| format!("key {id} is {}, and nothing can be derived from it", word(ended.status())))
     }
@@ -239,8 +254,7 @@ impl House {
 
     async fn revoke(&self, id: &KeyId, json: bool) -> Result<String, String> {
         let known = Known::find(&*self.state, &self.policy, id).await.map_err(|error| kept(&error))?;
-        let known = known
-            .ok_or_else(|| format!("there is no key {id}; `updock-signer keys list` shows those that there are"))?;
+        let known = known.ok_or_else(|| self.nobody(id))?;
         let name = self.policy.agent(&known.agent).map_or(known.agent.as_str(), |agent| &agent.name);
         let row = self.state.key(id.to_string()).await.map_err(|error| kept(&error))?;
         let before = row.is_some_and(|row| row.revoked_at.is_some());
@@ -256,10 +270,19 @@ impl House {
             self.recorded(record, async { revoke(&*self.state, &known).await.map_err(|error| kept(&error)) }).await?;
         }
         if json {
-            let info = self.infos(Some(&known.agent)).await?.into_iter().find(|info| info.id == *id);
+            let rows = self.rows(Some(&known.agent)).await?;
+            let infos = list::infos(&self.policy, rows, Some(&known.agent), now());
+            let info = infos.into_iter().find(|info| info.id == *id);
             return Ok(format!("{}\n", json!(info)));
         }
-        Ok(format!("Key {id} of {name} {}.\n", if before { "was revoked already" } else { "is revoked" }))
+        let revoked = if before { "was revoked already" } else { "is revoked" };
+        let still_written = self.policy.stored(id).is_some();
+        let hint = if still_written {
+            format!(" Its line still stands in the policy file, below [agents.{}]; take it out.", known.agent)
+        } else {
+            String::new()
+        };
+        Ok(format!("Key {id} of {name} {revoked}.{hint}\n"))
     }
 }
 

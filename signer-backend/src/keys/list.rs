@@ -3,9 +3,11 @@
 use super::narrowed::Narrowed;
 use super::standing::{Ended, judge, of_policy};
 use crate::key::KeyDigest;
-use crate::policy::Policy;
+use crate::policy::{Agent, Policy};
+use crate::sentence::counted;
 use crate::state::KeyRow;
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use updock_types::signer::{KeyId, KeyInfo, KeyOrigin, KeyStatus};
 
@@ -57,6 +59,34 @@ pub(super) fn infos(policy: &Policy, rows: Vec<KeyRow>, agent: Option<&str>, now
         infos.push(KeyInfo { origin: if in_file { KeyOrigin::Policy } else { told.origin }, ..told });
     }
     infos
+}
+
+/// Keys of the policy file of which nobody knows the id, so that no list can name them.
+pub(super) struct Unnamed {
+    agent: String,
+    count: u64,
+}
+
+impl fmt::Display for Unnamed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { agent, count } = self;
+        let (keys, ids) = (counted(*count, "key"), if *count == 1 { "its id" } else { "their ids" });
+        writeln!(
+            f,
+            "The policy file has {keys} of {agent} without {ids}; write {ids} there, to list and revoke by them"
+        )
+    }
+}
+
+/// How many each agent has, or the one that is named; without those that `rows` know since they were revoked.
+pub(super) fn unnamed(policy: &Policy, rows: &[KeyRow], agent: Option<&str>) -> Vec<Unnamed> {
+    let is_known = |digest: &KeyDigest| rows.iter().any(|row| row.sha256 == digest.to_string());
+    let owners = policy.agents.iter().filter(|owner| agent.is_none_or(|agent| agent == owner.id));
+    let of = |owner: &Arc<Agent>| {
+        let unnamed = owner.keys.iter().filter(|stored| stored.id.is_none() && !is_known(&stored.digest));
+        Unnamed { agent: owner.id.clone(), count: unnamed.count() as u64 }
+    };
+    owners.map(of).filter(|unnamed| unnamed.count > 0).collect()
 }
 
 /// What is known of a key of the state.

@@ -3,6 +3,7 @@
 use crate::http_client::send;
 use crate::keeping::{House, run};
 use crate::process::PROGRAM;
+use crate::stage::agent;
 use serde_json::{Value, json};
 use std::process::Command;
 use updock_signer::key::AgentKey;
@@ -48,7 +49,10 @@ async fn a_reported_or_revoked_key_is_as_unknown_as_one_that_never_was() {
     // By hand, beside the running program.
     let config = ["--config", &house.policy];
     let (good, told) = keys(&[&["revoke"], &config[..], &[second.id()]].concat());
-    assert!(good && told.contains("is revoked"), "{told}");
+    assert!(
+        good && told.contains("is revoked. Its line still stands in the policy file, below [agents.media]"),
+        "{told}"
+    );
     let mut status = 200;
     for _ in 0..500 {
         status = ask(second.expose()).await.status.as_u16();
@@ -182,4 +186,30 @@ fn a_key_is_made_for_an_agent_that_a_policy_can_name() {
         assert!(!told.contains("updock_live_"), "{agent}: a key was told");
     }
     assert!(keys(&["new", "--agent", "media-bot-2"]).0);
+}
+
+#[tokio::test]
+async fn a_key_that_names_no_id_is_counted_and_whoever_would_revoke_it_is_told_what_to_write() {
+    let one = AgentKey::generate();
+    let (_, section) = agent("media", "uploads = \"read\"");
+    let other = format!(
+        "[agents.other]\nname = \"Other\"\nuploads = \"read\"\nkeys = [{{ id = \"{}\", sha256 = \"{}\" }}]\n",
+        one.id(),
+        one.digest()
+    );
+    let house = House::start(&format!("{section}{other}")).await;
+    let unnamed = "The policy file has 1 key of media without its id; write its id there, to list and revoke by them\n";
+    for (arguments, counted, listed) in [
+        (&["list"][..], true, true),
+        (&["list", "--agent", "media"], true, false),
+        (&["list", "--agent", "other"], false, true),
+        (&["list", "--json"], false, true),
+    ] {
+        let (good, told) = run(&house.policy, &[&["keys"], arguments].concat());
+        assert!(good, "{told}");
+        assert_eq!((told.contains(unnamed), told.contains(one.id())), (counted, listed), "{arguments:?}: {told}");
+    }
+    let (good, told) = run(&house.policy, &["keys", "revoke", "0000000000"]);
+    let hint = "if it is one of the policy file, write its id there, beside its sha256, or take its line out";
+    assert!(!good && told.contains("there is no key 0000000000") && told.contains(hint), "{told}");
 }
