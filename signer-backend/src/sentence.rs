@@ -89,6 +89,18 @@ pub(crate) fn duration(seconds: u64) -> String {
     }
 }
 
+/// How long something lasts, for people: whole days from two days on, never more than there is. `89 days`, `12 hours`.
+pub(crate) fn lasting(seconds: u64) -> String {
+    const DAY: u64 = 86_400;
+    match seconds {
+        0 => "less than a second".to_owned(),
+        _ if seconds.is_multiple_of(DAY) || seconds >= 2 * DAY => counted(seconds / DAY, "day"),
+        _ if seconds >= 7_200 => counted(seconds / 3600, "hour"),
+        _ if seconds >= 120 && !seconds.is_multiple_of(3600) => counted(seconds / 60, "minute"),
+        _ => duration(seconds),
+    }
+}
+
 /// Somebody who is no caller: no key, or one we do not know.
 pub(crate) fn stranger(peer: Option<IpAddr>, origin: Option<&str>) -> String {
     let mut who = peer.map_or_else(|| "Somebody".to_owned(), |peer| format!("Somebody at {peer}"));
@@ -249,6 +261,26 @@ pub(crate) fn not_confirmed(caller: &Caller, file: FileUuid, why: &str, deleted:
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn how_long_something_lasts_is_said_in_days_where_it_is_days() {
+        for (seconds, expected) in [
+            (0, "less than a second"),
+            (1, "1 second"),
+            (60, "1 minute"),
+            (90, "90 seconds"),
+            (3_599, "59 minutes"),
+            (3_600, "1 hour"),
+            (43_200, "12 hours"),
+            (86_399, "23 hours"),
+            (86_400, "1 day"),
+            (129_600, "36 hours"),
+            (7_775_972, "89 days"),
+            (7_776_000, "90 days"),
+        ] {
+            assert_eq!(lasting(seconds), expected);
+        }
+    }
 
     #[test]
     fn foreign_text_can_neither_break_nor_turn_a_line() {

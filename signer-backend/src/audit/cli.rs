@@ -3,6 +3,7 @@
 use super::http::{ends, export, fits, more, read_query};
 use super::{Entry, SpokenMark, csv_head, csv_line, verify};
 use crate::policy::Secrets;
+use crate::sentence::counted;
 use crate::signing::{Signing, Verifying};
 use crate::state::{AuditQuery, AuditRow, State};
 use clap::{Args, Subcommand, ValueEnum};
@@ -170,11 +171,11 @@ pub async fn run(
                 let end = if report.faults.is_empty() { "The log is whole" } else { "The log is NOT whole" };
                 writeln!(
                     out,
-                    "{end}: {} records in {} chains, {} checkpoints, {} requests without an outcome (public key {}).",
-                    report.records,
-                    report.chains,
-                    report.checkpoints,
-                    report.open,
+                    "{end}: {} in {}, {}, {} without an outcome (public key {}).",
+                    counted(report.records, "record"),
+                    counted(report.chains as u64, "chain"),
+                    counted(report.checkpoints, "checkpoint"),
+                    counted(report.open, "request"),
                     crate::signing::hex(&key.bytes())
                 )
                 .map_err(unwritten)?;

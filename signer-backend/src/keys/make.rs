@@ -9,7 +9,7 @@ use crate::decision::{Grants, Scope, decide, needs};
 use crate::key::AgentKey;
 use crate::policy::{Agent, Rate};
 use crate::problem::Fault;
-use crate::sentence::{counted, duration, quoted};
+use crate::sentence::{self, quoted};
 use crate::state::KeyRow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -20,7 +20,6 @@ use updock_types::{Area, Level};
 
 /// Most keys between one and the whole key that its line begins with, itself included.
 pub(super) const DEEPEST: usize = 8;
-const DAY: u64 = 86_400;
 
 /// A key that is to be made.
 pub(super) struct Plan {
@@ -135,12 +134,11 @@ fn within(held: &HeldKey, asked: KeyLife, now: i64) -> Result<i64, Fault> {
         return Ok(most);
     }
     end(asked, now)?.filter(|wished| *wished <= most).ok_or_else(|| {
-        let left = u64::try_from((most - now) / 1000).unwrap_or(0);
         let sentence = format!(
             "Key {} issues keys that are good for {} at most, and a longer life needs full access to admin; \
              ask for less, or leave `expires_in` out.",
             held.id,
-            duration(left)
+            until(most, now)
         );
         forbidden(sentence).missing(format!("{}: {}", Area::Admin, Level::Full))
     })
@@ -156,11 +154,10 @@ fn life(held: &HeldKey, asked: Option<KeyLife>, now: i64) -> Result<Option<i64>,
     if wished.is_some_and(|wished| wished <= most) {
         return Ok(wished);
     }
-    let left = u64::try_from((most - now) / 1000).unwrap_or(0);
     Err(forbidden(format!(
         "Key {} is good for {} more, and a key derived from it ends no later; ask for less, or leave `expires_in` out.",
         held.id,
-        counted(left, "second")
+        until(most, now)
     )))
 }
 
@@ -245,11 +242,9 @@ pub(super) fn told(levels: Option<&BTreeMap<Area, Level>>, only: Option<&[String
 
 /// `, good for 90 days`.
 fn lasting(expires_at: Option<i64>, now: i64) -> String {
-    let Some(end) = expires_at else { return ", without an end".to_owned() };
-    let seconds = u64::try_from((end - now) / 1000).unwrap_or(0);
-    match seconds {
-        0 => ", good for less than a second".to_owned(),
-        _ if seconds.is_multiple_of(DAY) => format!(", good for {}", counted(seconds / DAY, "day")),
-        _ => format!(", good for {}", duration(seconds)),
-    }
+    expires_at.map_or_else(|| ", without an end".to_owned(), |end| format!(", good for {}", until(end, now)))
+}
+
+fn until(end: i64, now: i64) -> String {
+    sentence::lasting(u64::try_from((end - now) / 1000).unwrap_or(0))
 }

@@ -6,6 +6,7 @@ use super::{Origin, Policy, PolicyError, Question, ReadPolicy, Secrets, schema, 
 use crate::audit::{Entry, recorded};
 use crate::cli::PolicyFile;
 use crate::decision::{Readers, Verdict};
+use crate::sentence::counted;
 use crate::state;
 use clap::Subcommand;
 use futures_util::TryStreamExt;
@@ -141,13 +142,19 @@ pub async fn run(command: &PolicyCommand, file: &PolicyFile, out: &mut (dyn Writ
                     let why =
                         why.or_else(|| change.rule.as_ref().map(|rule| format!(", by {rule}"))).unwrap_or_default();
                     say(format!(
-                        "{} {}: {} would be {}, {} times{why}",
-                        change.caller, change.operation, change.was, change.would_be, change.times
+                        "{} {}: {} would be {}, {}{why}",
+                        change.caller,
+                        change.operation,
+                        change.was,
+                        change.would_be,
+                        counted(change.times, "time")
                     ))?;
                 }
                 say(format!(
-                    "{} decisions, {} would be others, {} cannot be told.",
-                    simulation.decisions, simulation.changed, simulation.untold
+                    "{}, {} would be others, {} cannot be told.",
+                    counted(simulation.decisions, "decision"),
+                    simulation.changed,
+                    simulation.untold
                 ))?;
             }
             Ok(true)

@@ -70,7 +70,7 @@ async fn any_change_to_the_log_shows() {
     let outside = outside.to_str().unwrap();
     let verify = |outside: &str| run(&house.policy, &["audit", "verify", "--checkpoints", outside]);
     let (whole, told) = verify(outside);
-    assert!(whole && told.contains("The log is whole: 10 records in 1 chains, 2 checkpoints, 0 requests"), "{told}");
+    assert!(whole && told.contains("The log is whole: 10 records in 1 chain, 2 checkpoints, 0 requests"), "{told}");
 
     let database = house.folder.path().join("updock-signer.db");
     // All of it into the one file, which can then be put back as it was.
