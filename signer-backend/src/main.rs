@@ -275,13 +275,15 @@ fn keys(file: &PolicyFile, command: &KeysCommand) -> Result<(), String> {
 
 fn verify_receipt(file: &PolicyFile, text: &str, json: bool) -> Result<(), String> {
     let policy = file.look(Secrets::Signing)?;
-    let receipt = runtime()?.block_on(async {
-        let key = receipt_key(&policy).await?;
-        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
-        receipt::verify(&[key], text.trim(), now).map_err(|error| error.to_string())
-    })?;
+    let key = runtime()?.block_on(receipt_key(&policy))?;
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
+    let verified = receipt::verify(&[key], text.trim(), now);
     if json {
-        return print(&(serde_json::to_string(&receipt).map_err(|error| error.to_string())? + "\n"));
+        print(&format!("{}\n", receipt::told(&verified)))?;
+    }
+    let receipt = verified.map_err(|error| error.to_string())?;
+    if json {
+        return Ok(());
     }
     let stored = if receipt.stored { "stored" } else { "not stored" };
     print(&format!(

@@ -43,6 +43,18 @@ pub struct Receipt {
     pub stored: bool,
 }
 
+/// What came of verifying one, as JSON: `{"good": true, ...}` with all that it says, or `{"good": false, "why": "..."}`.
+pub fn told(verified: &Result<Receipt, ReceiptError>) -> Value {
+    match verified {
+        Ok(receipt) => {
+            let mut told = json!(receipt);
+            told["good"] = true.into();
+            told
+        }
+        Err(error) => json!({ "good": false, "why": error.to_string() }),
+    }
+}
+
 /// Makes and verifies receipts.
 #[derive(Debug, Clone)]
 pub struct Receipts {

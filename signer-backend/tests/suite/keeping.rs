@@ -4,7 +4,7 @@ use crate::http_client::send;
 use crate::process::{PROGRAM, Running, write_policy};
 use crate::stage::{PAGE, PNG, VISITORS, agent, bearer, upload};
 use http_body_util::BodyExt;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use std::path::Path;
 use std::process::Command;
@@ -253,6 +253,16 @@ async fn a_confirmed_upload_has_a_receipt_that_others_can_verify() {
     assert!(good && told.contains(&format!("The receipt is good: file {file}")), "{told}");
     let (good, told) = run(&house.policy, &["receipts", "verify", &format!("{receipt}x")]);
     assert!(!good && told.contains("was changed on its way"), "{told}");
+    let verify = |receipt: &str| {
+        let mut command = Command::new(PROGRAM);
+        let output =
+            command.args(["receipts", "verify", "--config", &house.policy, "--json", receipt]).output().unwrap();
+        (output.status.code(), serde_json::from_slice::<Value>(&output.stdout).unwrap())
+    };
+    let (code, told) = verify(&receipt);
+    assert_eq!((code, &told["good"], &told["uuid"]), (Some(0), &json!(true), &json!(file)));
+    let why = "this is no receipt of this signer, or it was changed on its way";
+    assert_eq!(verify(&format!("{receipt}x")), (Some(1), json!({ "good": false, "why": why })));
 }
 
 #[tokio::test]
