@@ -16,6 +16,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Postgres, QueryBuil
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 /// See the module.
 pub struct PostgresState {
@@ -29,6 +30,8 @@ pub struct PostgresState {
 const LOCKS: i64 = 0x7570_646f_636b << 16;
 /// Most instances that can write at a time.
 const MOST_NODES: i64 = 999;
+/// How long a connection may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 impl PostgresState {
     /// Connects by an address like `postgres://user:password@host/database`, and brings the tables up to date.
@@ -51,11 +54,15 @@ impl PostgresState {
     async fn connected(url: &str) -> Result<Self, StateError> {
         let options: PgConnectOptions = url.parse()?;
         let options = options.application_name("updock-signer").disable_statement_logging();
-        let pool = PgPoolOptions::new()
-            .max_connections(16)
-            .acquire_timeout(Duration::from_secs(5))
-            .connect_with(options.clone())
-            .await?;
+        // One connection first: a pool asks again and again, and says at last that it has waited.
+        let unreachable = |why: String| StateError::Unreachable { place: place(&options), why };
+        match timeout(PATIENCE, options.connect()).await {
+            Ok(Ok(connection)) => drop(connection.close().await),
+            Ok(Err(error)) => return Err(unreachable(error.to_string())),
+            Err(_) => return Err(unreachable(format!("it does not answer within {} seconds", PATIENCE.as_secs()))),
+        }
+        let pool =
+            PgPoolOptions::new().max_connections(16).acquire_timeout(PATIENCE).connect_with(options.clone()).await?;
         Ok(Self { pool, options, chain: Mutex::default() })
     }
 
@@ -79,6 +86,16 @@ impl PostgresState {
         }
         Err(StateError::Closed)
     }
+}
+
+/// Where that is, for people, and without the password.
+fn place(options: &PgConnectOptions) -> String {
+    let host = match options.get_socket() {
+        Some(socket) => socket.display().to_string(),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
+    };
+    let database = options.get_database().map(|name| format!(", database {name:?}")).unwrap_or_default();
+    format!("{host} (user {:?}{database})", options.get_username())
 }
 
 fn audit_row(row: &PgRow) -> Result<AuditRow, sqlx::Error> {

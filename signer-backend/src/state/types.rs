@@ -11,6 +11,14 @@ pub enum StateError {
     /// The database is not ours, or was written by a newer program.
     #[error("the database is not ours, or a newer program wrote it: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// The server of the database lets nobody in, or not us.
+    #[error("PostgreSQL at {place} cannot be used: {why}")]
+    Unreachable {
+        /// Its address, our name there and the database's, without the password.
+        place: String,
+        /// What the system or the server said.
+        why: String,
+    },
     /// The database's file cannot be used.
     #[error("{path}: {why}")]
     File {

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use updock_local::LocalUploadcare;
 use updock_signer::log::{DecisionLog, LogError, Record, Recording};
 use updock_signer::policy::{Policy, Sources};
+use updock_signer::state::PostgresState;
 use updock_signer::{Limits, Signer, serve};
 
 /// A log on a full disk.
@@ -158,4 +159,35 @@ async fn commands_that_read_make_no_tables_in_an_empty_database() {
         .await
         .unwrap();
     assert_eq!(tables, 0);
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_reached_is_named_with_the_cause_and_without_the_password() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // The system takes connections for it, and nobody ever answers there.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let there = silent.local_addr().unwrap();
+    let cases =
+        [(closed, "refused", 3), (there, "it does not answer within 5 seconds", 8)].map(async |(at, why, most)| {
+            let url = format!("postgres://signer:s3cr3t-word@{at}/uploads");
+            let begun = std::time::Instant::now();
+            let error = PostgresState::open(&url).await.map(drop).unwrap_err().to_string();
+            let expected = format!("PostgreSQL at {at} (user \"signer\", database \"uploads\") cannot be used: ");
+            assert!(error.starts_with(&expected) && error.contains(why), "{error}");
+            assert!(!error.contains("s3cr3t-word"), "{error}");
+            assert!(begun.elapsed().as_secs() < most, "{why}: {:?}", begun.elapsed());
+        });
+    futures_util::future::join_all(cases).await;
+
+    let folder = tempfile::tempdir().unwrap();
+    let address = folder.path().join("database");
+    std::fs::write(&address, format!("postgres://signer:s3cr3t-word@{closed}/uploads")).unwrap();
+    std::fs::set_permissions(&address, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let rules = format!("[state]\npostgres = {{ file = \"database\" }}\n{VISITORS}");
+    let policy = write_policy(folder.path(), "demosecretkey\n", "http://127.0.0.1:9/", &rules);
+    for command in [&["serve"][..], &["audit", "verify"], &["keys", "list"], &["doctor"]] {
+        let (good, told) = run(&policy, command);
+        let named = told.contains(&format!("PostgreSQL at {closed}")) && told.contains("refused");
+        assert!(!good && named && !told.contains("s3cr3t-word"), "{command:?}: {told}");
+    }
 }
