@@ -194,7 +194,9 @@ impl Signer {
             .route(paths::KEYS_DERIVE, post(keys::http::derive))
             .route(paths::KEY_REVOKE, post(keys::http::revoke_one))
             .route(paths::RECEIPTS_VERIFY, post(verify_receipt))
-            .route_layer(from_fn(idempotency::not_kept));
+            .route_layer(from_fn(idempotency::not_kept))
+            .route(paths::JOBS, post(jobs::start))
+            .route_layer(from_fn(query::only_bodies));
         let router = Router::new()
             .merge(browsers)
             .merge(programs)
@@ -203,7 +205,6 @@ impl Signer {
             .route("/livez", get(async || "alive\n"))
             .route("/readyz", get(ready))
             .route(&format!("{}{{slug}}", hooks::PATH), post(hooks::receive::receive))
-            .route(paths::JOBS, post(jobs::start))
             .route(paths::AUDIT, get(audit::http::audit))
             .route(paths::REPORT_LEAK, post(keys::standing::report))
             .route(paths::POLICY_EXPLAIN, get(crate::policy::http::explain))

@@ -33,6 +33,23 @@ async fn a_parameter_that_an_address_does_not_know_is_refused_with_what_was_prob
 }
 
 #[tokio::test]
+async fn what_is_asked_in_a_body_is_not_asked_in_the_address() {
+    let (stage, key) = stage().await;
+    let count = async || stage.ask(&key, "GET", "/v1/keys", "").await.json()["keys"].as_array().unwrap().len();
+    let before = count().await;
+    for target in ["/v1/keys", "/v1/keys/self/derive", "/v1/keys/0123456789/revoke", "/v1/receipts/verify", "/v1/jobs"]
+    {
+        let problem = stage.ask(&key, "POST", &format!("{target}?expires_in=60"), "{}").await.problem();
+        assert_eq!(problem.status, 400, "{target}");
+        assert_eq!(problem.detail, "`expires_in` is not known here; this address takes no parameters.", "{target}");
+        let problem = stage.ask(&key, "POST", &format!("{target}?{key}"), "{}").await.problem();
+        assert!(problem.detail.starts_with("An agent key stands in the address"), "{target}: {}", problem.detail);
+    }
+    assert_eq!(count().await, before);
+    assert_eq!(stage.ask(&key, "POST", "/v1/keys?", "{}").await.status, 201);
+}
+
+#[tokio::test]
 async fn head_is_get_without_the_body() {
     let (stage, key) = stage().await;
     let file = stage.file("a.png", PNG).await;
