@@ -297,3 +297,20 @@ store = true
 "#
     )
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_policy_is_written_as_the_signer_takes_it_whatever_was_there_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let policy = folder.path().join("policy.toml");
+        fs::write(&policy, "old").unwrap();
+        fs::set_permissions(&policy, fs::Permissions::from_mode(0o666)).unwrap();
+        write_policy(&policy, "new").unwrap();
+        assert_eq!(fs::read_to_string(&policy).unwrap(), "new");
+        assert_eq!(fs::metadata(&policy).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
