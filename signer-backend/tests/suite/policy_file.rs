@@ -332,7 +332,6 @@ fn full_access_is_said_aloud_until_it_is_acknowledged() {
     }
 }
 
-/// As one folder of a program's own: a policy, and what it points to is not there.
 #[test]
 fn a_policy_that_others_can_write_is_refused_at_start_and_by_every_command() {
     let folder = tempfile::tempdir().unwrap();
