@@ -86,7 +86,9 @@ fn key(authorization: &str, policy: &Policy) -> Result<AgentKey, Fault> {
         // A signature can only be checked by whoever has the key, and we have its digest.
         return Err(Fault::new(
             ProblemKind::Unauthenticated,
-            "Signed requests end here; send the agent key as `Authorization: Bearer <agent key>` or with the Uploadcare.Simple scheme.",
+            "A signature cannot be checked here, where no key is kept that could have made it. Send the agent key itself, as \
+             `Authorization: Bearer <agent key>` or `Uploadcare.Simple <public key>:<agent key>`. The command `updock` does \
+             when UPLOADCARE_SECRET_KEY is an agent key and not the project's; official SDKs call it their simple scheme.",
         ));
     } else {
         return Err(Fault::new(

@@ -9,10 +9,10 @@ use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::fmt;
 use subtle::ConstantTimeEq;
-use updock_types::signer::KeyId;
+use updock_types::signer::{AGENT_KEY_PREFIX, KeyId};
 
 /// How every agent key begins.
-pub const PREFIX: &str = "updock_live_";
+pub const PREFIX: &str = AGENT_KEY_PREFIX;
 const ID: usize = KeyId::LENGTH;
 const SECRET: usize = 43;
 const CHECK: usize = 6;

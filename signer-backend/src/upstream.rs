@@ -42,7 +42,8 @@ pub(crate) fn fault(error: &Error, policy: &Policy) -> Fault {
         Error::TooLarge { .. } => {
             Fault::new(ProblemKind::UpstreamUnavailable, "Uploadcare's answer is too large; ask for less at a time.")
         }
-        Error::Unexpected { .. } | Error::Refused { .. } => {
+        // The last is of callers with an agent key, which we are not.
+        Error::Unexpected { .. } | Error::Refused { .. } | Error::KeyWithheld { .. } => {
             Fault::new(ProblemKind::UpstreamUnavailable, "Uploadcare answered something unexpected; try again.")
         }
     }

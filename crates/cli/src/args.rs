@@ -41,6 +41,9 @@ Examples:
   updock-local serve &
   updock upload film.mp4 --public-key demopublickey --base-url http://127.0.0.1:3000
 
+  As an agent, through an updock-signer:
+  UPLOADCARE_SECRET_KEY=updock_live_... updock ls --base-url https://signer.example.com
+
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 key missing or refused, 4 not found,
 5 service not reached or throttled, 6 some of several failed, 130 interrupted.";
 
@@ -50,13 +53,15 @@ pub(crate) struct ProjectArgs {
     /// The project's public key
     #[arg(long, global = true, env = "UPLOADCARE_PUBLIC_KEY", value_name = "KEY", help_heading = "Project")]
     pub(crate) public_key: Option<PublicKey>,
-    /// A file that holds the secret key and nothing else
+    /// A file that holds the secret key, or an agent's key, and nothing else
     ///
-    /// Otherwise it is taken from the environment variable UPLOADCARE_SECRET_KEY. There is no argument for the key
+    /// Otherwise it is taken from the environment variable UPLOADCARE_SECRET_KEY. The project's secret key signs requests
+    /// and is not sent. A key that begins with updock_live_ is an agent's: it signs nothing, and is sent to the signer at
+    /// --base-url, by https or within this machine only. There is no argument for the key
     /// itself: arguments are shown to every user of this machine by `ps`, and kept in the history of shells.
     #[arg(long, global = true, value_name = "FILE", help_heading = "Project")]
     pub(crate) secret_key_file: Option<PathBuf>,
-    /// One address for everything, such as a stand-in: upload, REST and CDN
+    /// One address for everything, such as a stand-in: upload, REST and CDN; with an agent's key a signer's, for REST only
     #[arg(long, global = true, env = "UPDOCK_BASE_URL", value_name = "URL", value_parser = base, help_heading = "Project")]
     pub(crate) base_url: Option<Base>,
     /// Where the Upload API is served [default: https://upload.uploadcare.com/]

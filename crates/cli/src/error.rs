@@ -54,10 +54,10 @@ impl From<Error> for Failed {
     fn from(error: Error) -> Self {
         match &error {
             Error::Refused { status: 401, detail, .. } => Self::new(format!("the key is refused: {detail}"))
-                .hint("check UPLOADCARE_PUBLIC_KEY and UPLOADCARE_SECRET_KEY: they must be of one project")
+                .hint("check UPLOADCARE_PUBLIC_KEY and UPLOADCARE_SECRET_KEY: they must be of one project, or the agent's key of this signer")
                 .exiting(exit::KEY),
             Error::Refused { status: 403, detail, .. } => Self::new(format!("it is not allowed: {detail}"))
-                .hint("check the keys, and whether the project's plan has this feature")
+                .hint("check the keys, and whether the project's plan has this feature; with an agent's key, ask whoever runs the signer")
                 .exiting(exit::KEY),
             Error::Refused { status: 404, detail, .. } => Self::new(detail.as_str())
                 .hint("check the id, and that the keys are of the project it belongs to")
@@ -75,6 +75,9 @@ impl From<Error> for Failed {
             Error::Broken(_) | Error::Timeout { .. } => {
                 Self::new(error.to_string()).hint("try again").exiting(exit::NOT_REACHED)
             }
+            Error::KeyWithheld { .. } => Self::new(error.to_string())
+                .hint("give the signer's address with --base-url: https, or http on this machine")
+                .exiting(exit::KEY),
             Error::TooLarge { .. } | Error::Unexpected { .. } => {
                 Self::new(error.to_string()).hint("check the address: this does not look like Uploadcare")
             }

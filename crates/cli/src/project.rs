@@ -2,9 +2,10 @@
 
 use crate::args::{NewFileArgs, ProjectArgs, SignUploads, StoreArg};
 use crate::error::{Failed, exit};
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::OnceLock;
-use updock_client::{Base, Client, Credentials, FileOptions, Retry, Store, Uploader};
+use updock_client::{ApiKey, Base, Client, Credentials, FileOptions, Retry, Store, Uploader};
 use updock_sign::SecretKey;
 use updock_types::{FileUuid, GroupId, PublicKey};
 
@@ -16,12 +17,12 @@ const CDN: &str = "https://ucarecdn.com/";
 /// The project at hand.
 pub(crate) struct Project<'a> {
     args: &'a ProjectArgs,
-    secret: OnceLock<Option<SecretKey>>,
+    key: OnceLock<Option<ApiKey>>,
 }
 
 impl<'a> Project<'a> {
     pub(crate) fn of(args: &'a ProjectArgs) -> Self {
-        Self { args, secret: OnceLock::new() }
+        Self { args, key: OnceLock::new() }
     }
 
     fn public_key(&self) -> Result<PublicKey, Failed> {
@@ -32,25 +33,28 @@ impl<'a> Project<'a> {
         })
     }
 
-    fn secret(&self) -> Result<Option<SecretKey>, Failed> {
-        if let Some(secret) = self.secret.get() {
-            return Ok(secret.clone());
+    fn key(&self) -> Result<Option<ApiKey>, Failed> {
+        if let Some(key) = self.key.get() {
+            return Ok(key.clone());
         }
-        let secret = match &self.args.secret_key_file {
-            Some(path) => Some(secret_in(path)?),
-            None => std::env::var(SECRET_VARIABLE).ok().and_then(|text| SecretKey::parse(&text).ok()),
+        let key = match (&self.args.secret_key_file, std::env::var(SECRET_VARIABLE)) {
+            (Some(path), _) => Some(ApiKey::parse(&read(path)?).map_err(|error| unusable(path.display(), error))?),
+            (None, Ok(text)) if !text.trim().is_empty() => {
+                Some(ApiKey::parse(&text).map_err(|error| unusable(SECRET_VARIABLE, error))?)
+            }
+            (None, _) => None,
         };
-        Ok(self.secret.get_or_init(|| secret).clone())
+        Ok(self.key.get_or_init(|| key).clone())
     }
 
     /// A client of the REST API.
     pub(crate) fn client(&self) -> Result<Client, Failed> {
-        let Some(secret) = self.secret()? else {
-            return Err(Failed::new("this needs the project's secret key, and there is none")
+        let Some(key) = self.key()? else {
+            return Err(Failed::new("this needs the project's secret key, or an agent's, and there is none")
                 .hint("set UPLOADCARE_SECRET_KEY, or name a file with --secret-key-file")
                 .exiting(exit::KEY));
         };
-        let mut builder = Client::builder(self.public_key()?, secret).retry(Retry::PATIENT);
+        let mut builder = Client::builder(self.public_key()?, key).retry(Retry::PATIENT);
         if let Some(base) = self.args.rest_base_url.clone().or_else(|| self.args.base_url.clone()) {
             builder = builder.rest(base);
         }
@@ -59,16 +63,29 @@ impl<'a> Project<'a> {
 
     /// A client of the Upload API.
     pub(crate) fn uploader(&self) -> Result<Uploader, Failed> {
-        let credentials = match (self.args.sign_uploads, self.secret()?) {
-            (SignUploads::Token, Some(secret)) => Credentials::Token(secret),
-            (SignUploads::Signature, Some(secret)) => Credentials::Signature(secret),
+        let credentials = match (self.args.sign_uploads, self.key()?) {
             (SignUploads::No, _) | (_, None) => Credentials::None,
+            (SignUploads::Token, Some(ApiKey::Secret(secret))) => Credentials::Token(secret),
+            (SignUploads::Signature, Some(ApiKey::Secret(secret))) => Credentials::Signature(secret),
+            (SignUploads::Token | SignUploads::Signature, Some(ApiKey::Agent(_))) => {
+                return Err(Failed::new("an agent key signs no uploads")
+                    .hint("give --sign-uploads no, where the project takes uploads that are not signed")
+                    .exiting(exit::KEY));
+            }
         };
         let mut builder = Uploader::builder(self.public_key()?).credentials(credentials).retry(Retry::PATIENT);
-        if let Some(base) = self.args.upload_base_url.clone().or_else(|| self.args.base_url.clone()) {
-            builder = builder.base(base);
+        if let Some(base) = self.args.upload_base_url.as_ref().or_else(|| self.everything()) {
+            builder = builder.base(base.clone());
         }
         Ok(builder.build())
+    }
+
+    /// One address for all APIs, if there is one. A signer serves but the REST API.
+    fn everything(&self) -> Option<&Base> {
+        match self.key() {
+            Ok(Some(ApiKey::Agent(_))) => None,
+            Ok(Some(ApiKey::Secret(_)) | None) | Err(_) => self.args.base_url.as_ref(),
+        }
     }
 
     /// Where the CDN serves a file.
@@ -82,15 +99,21 @@ impl<'a> Project<'a> {
     }
 
     fn cdn(&self) -> String {
-        self.args.base_url.as_ref().map_or_else(|| CDN.to_owned(), Base::to_string)
+        self.everything().map_or_else(|| CDN.to_owned(), Base::to_string)
     }
 }
 
 /// A secret that stands alone in a file.
 pub(crate) fn secret_in(path: &Path) -> Result<SecretKey, Failed> {
-    let named = |what: String| Failed::new(format!("{}: {what}", path.display())).exiting(exit::KEY);
-    let text = std::fs::read_to_string(path).map_err(|error| named(error.to_string()))?;
-    SecretKey::parse(&text).map_err(|error| named(error.to_string()))
+    SecretKey::parse(&read(path)?).map_err(|error| unusable(path.display(), error))
+}
+
+fn read(path: &Path) -> Result<String, Failed> {
+    std::fs::read_to_string(path).map_err(|error| unusable(path.display(), error))
+}
+
+fn unusable(from: impl Display, why: impl Display) -> Failed {
+    Failed::new(format!("{from}: {why}")).exiting(exit::KEY)
 }
 
 impl NewFileArgs {

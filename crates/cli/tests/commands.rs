@@ -191,6 +191,18 @@ async fn each_kind_of_failure_has_its_exit_code_and_a_next_step() {
         assert!(ran.err.contains(words), "{arguments:?}: {}", ran.err);
         assert!(!ran.err.contains(SECRET));
     }
+    let agent = "updock_live_8Kq2mZ7Rb1_s3cr3t";
+    for (arguments, key, words) in [
+        // Nothing listens at either address, and nothing is asked whether something does.
+        (["ls", "--rest-base-url", "http://192.0.2.1/"], agent, "an agent key is not sent to http://192.0.2.1/"),
+        (["ls", "--rest-base-url", "https://api.uploadcare.com/"], agent, "is not sent to https://api.uploadcare.com/"),
+        (["upload", "a.txt", "--sign-uploads=signature"], agent, "an agent key signs no uploads"),
+        (["ls", "--limit", "1"], "updock_live_", "not a whole agent key"),
+    ] {
+        let ran = ran(service.command(&arguments).env("UPLOADCARE_SECRET_KEY", key)).await;
+        assert_eq!(ran.code, 3, "{arguments:?}: {}", ran.err);
+        assert!(ran.err.contains(words) && !ran.err.contains(agent), "{arguments:?}: {}", ran.err);
+    }
     let keyless = ran(&mut service.command(&["ls"])).await;
     assert_eq!((keyless.code, keyless.err.contains("--secret-key-file")), (3, true), "{}", keyless.err);
     let wrong = ran(service.command(&["ls", "--json"]).env("UPLOADCARE_SECRET_KEY", "another")).await;

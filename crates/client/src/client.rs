@@ -6,13 +6,13 @@
 use crate::answer::{Answer, receive};
 use crate::http::{Http, Payload, USER_AGENT, connections};
 use crate::retry::Retry;
-use crate::{Base, Call, Error};
+use crate::{ApiKey, Base, Call, Error};
 use bytes::Bytes;
 use http::{HeaderValue, Request, header};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use updock_sign::{RestRequest, SecretKey, body_md5, http_date, rest_signature};
+use updock_sign::{RestRequest, body_md5, http_date, rest_signature};
 use updock_types::PublicKey;
 use updock_types::rest::MEDIA_TYPE;
 
@@ -26,7 +26,7 @@ struct Inner {
     http: Http,
     rest: Base,
     public_key: PublicKey,
-    secret: SecretKey,
+    key: ApiKey,
     answer_timeout: Duration,
     answer_limit: usize,
     retry: Retry,
@@ -37,7 +37,7 @@ struct Inner {
 pub struct Builder {
     rest: Base,
     public_key: PublicKey,
-    secret: SecretKey,
+    key: ApiKey,
     connect_timeout: Duration,
     answer_timeout: Duration,
     answer_limit: usize,
@@ -45,7 +45,8 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Where the REST API is served; `https://api.uploadcare.com/` otherwise.
+    /// Where the REST API is served; `https://api.uploadcare.com/` otherwise. With an agent key, the address of the
+    /// signer, which must be given.
     #[must_use]
     pub fn rest(mut self, base: Base) -> Self {
         self.rest = base;
@@ -87,7 +88,7 @@ impl Builder {
             http: connections(self.connect_timeout),
             rest: self.rest,
             public_key: self.public_key,
-            secret: self.secret,
+            key: self.key,
             answer_timeout: self.answer_timeout,
             answer_limit: self.answer_limit,
             retry: self.retry,
@@ -96,12 +97,13 @@ impl Builder {
 }
 
 impl Client {
-    /// Settings for a client of the project `public_key`, whose requests `secret` signs.
-    pub fn builder(public_key: PublicKey, secret: SecretKey) -> Builder {
+    /// Settings for a client of the project `public_key`: `key` is the project's secret key, which signs its requests, or
+    /// an agent key, which they carry.
+    pub fn builder(public_key: PublicKey, key: impl Into<ApiKey>) -> Builder {
         Builder {
             rest: Base::uploadcare_rest(),
             public_key,
-            secret,
+            key: key.into(),
             connect_timeout: Duration::from_secs(5),
             answer_timeout: Duration::from_secs(30),
             answer_limit: 16 * 1024 * 1024,
@@ -123,23 +125,32 @@ impl Client {
     }
 
     async fn attempt(&self, method: &str, target: &str, body: &Bytes) -> Result<Answer, Error> {
-        let request = self.signed(method, target, body)?;
+        let request = self.request(method, target, body)?;
         let Inner { http, answer_timeout, answer_limit, .. } = &*self.0;
         receive(http, request, *answer_timeout, *answer_limit).await
     }
 
     /// A request with the date of this moment: a date may be at most 15 minutes old.
-    fn signed(&self, method: &str, target: &str, body: &Bytes) -> Result<Request<Payload>, Error> {
+    fn request(&self, method: &str, target: &str, body: &Bytes) -> Result<Request<Payload>, Error> {
+        let Inner { rest, public_key, key, .. } = &*self.0;
         let date = http_date(now());
-        let request = RestRequest { method, body_md5: &body_md5(body), content_type: JSON, date: &date, target };
-        let signature = rest_signature(&self.0.secret, &request);
+        let shown = match key {
+            ApiKey::Secret(secret) => {
+                let request =
+                    RestRequest { method, body_md5: &body_md5(body), content_type: JSON, date: &date, target };
+                let signature = rest_signature(secret, &request);
+                format!("Uploadcare {}:{signature}", public_key.as_str())
+            }
+            ApiKey::Agent(agent) => {
+                agent.shown_to(rest, public_key).ok_or_else(|| Error::KeyWithheld { from: rest.clone() })?
+            }
+        };
         let build = || -> Result<_, http::Error> {
-            let mut authorization =
-                HeaderValue::from_str(&format!("Uploadcare {}:{signature}", self.0.public_key.as_str()))?;
+            let mut authorization = HeaderValue::from_str(&shown)?;
             authorization.set_sensitive(true);
             Request::builder()
                 .method(method)
-                .uri(self.0.rest.uri(target)?)
+                .uri(rest.uri(target)?)
                 .header(header::ACCEPT, MEDIA_TYPE)
                 .header(header::AUTHORIZATION, authorization)
                 // Without a body too: official SDKs always send it, and it is part of what is signed.

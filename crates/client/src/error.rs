@@ -1,5 +1,6 @@
 //! What can go wrong, by what a caller can do about it. Holds no key and no signature.
 
+use crate::Base;
 use std::time::Duration;
 use updock_types::OperationId;
 
@@ -33,6 +34,12 @@ pub enum Error {
     Timeout {
         /// How long we waited.
         after: Duration,
+    },
+    /// Nothing was sent: an agent key goes to a signer only, and only where nobody on the way can read it.
+    #[error("an agent key is not sent to {from}")]
+    KeyWithheld {
+        /// The address that would have got it.
+        from: Base,
     },
     /// The answer is larger than we take.
     #[error("the answer is larger than {limit} bytes")]

@@ -8,6 +8,7 @@ mod client;
 mod error;
 mod http;
 mod jobs;
+mod key;
 mod pages;
 mod rest;
 mod retry;
@@ -19,6 +20,7 @@ pub use call::Call;
 pub use client::{Builder, Client};
 pub use error::{Error, JobError};
 pub use jobs::Polling;
+pub use key::{AgentKey, ApiKey, ApiKeyError};
 pub use retry::Retry;
 pub use upload::{
     Changes, Control, Credentials, Derivative, DerivativeStarted, DerivativeStatus, DirectUpload, FileOptions, FromUrl,

@@ -2,6 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
+use updock_types::signer::AGENT_KEY_PREFIX;
 
 /// A project's secret key, or a webhook's signing secret. Shows nothing in `Debug`; wiped when dropped.
 #[derive(Clone)]
@@ -9,14 +10,22 @@ pub struct SecretKey(SecretString);
 
 /// Why a text is no [`SecretKey`]; never holds the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the secret key is empty; copy it from the API keys page of your project")]
-pub struct SecretKeyError;
+pub enum SecretKeyError {
+    /// There is nothing.
+    #[error("the secret key is empty; copy it from the API keys page of your project")]
+    Empty,
+    /// What an agent shows its signer signs nothing.
+    #[error("this is an agent's key, which signs nothing; the secret key is on the API keys page of your project")]
+    AgentKey,
+}
 
 impl SecretKey {
-    /// Takes a key as it stands, without surrounding white space (files tend to end in a newline).
+    /// Takes a key as it stands, without surrounding white space (files tend to end in a newline). An agent key of
+    /// `updock-signer` is none.
     pub fn parse(text: &str) -> Result<Self, SecretKeyError> {
         match text.trim() {
-            "" => Err(SecretKeyError),
+            "" => Err(SecretKeyError::Empty),
+            key if key.starts_with(AGENT_KEY_PREFIX) => Err(SecretKeyError::AgentKey),
             key => Ok(Self(key.into())),
         }
     }
@@ -53,6 +62,7 @@ mod tests {
         assert_eq!(format!("{key:?}"), "SecretKey([redacted])");
         assert!(key.matches("demosecretkey"));
         assert!(!key.matches("demosecretke"));
-        assert!(SecretKey::parse(" \n").is_err());
+        assert_eq!(SecretKey::parse(" \n").unwrap_err(), SecretKeyError::Empty);
+        assert_eq!(SecretKey::parse("updock_live_8Kq2mZ7Rb1_s3cr3t").unwrap_err(), SecretKeyError::AgentKey);
     }
 }

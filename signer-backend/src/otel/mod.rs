@@ -193,6 +193,7 @@ fn kind(error: &Error) -> &'static str {
         Error::Broken(_) => "broken",
         Error::Timeout { .. } => "timeout",
         Error::TooLarge { .. } => "too_large",
+        Error::KeyWithheld { .. } => "key_withheld",
         Error::Unexpected { .. } => "unexpected",
     }
 }

@@ -1,23 +1,8 @@
 //! The guides, followed by a machine: every `sh` block of the page, in one shell, from top to bottom.
 
-use crate::process::PROGRAM;
-use std::path::{Path, PathBuf};
+use crate::process::{PROGRAM, built};
+use std::path::PathBuf;
 use std::process::Command;
-
-/// The stand-in's program, as the workspace builds it; built now if this crate is tested alone.
-fn stand_in() -> PathBuf {
-    let folder = Path::new(PROGRAM).parent().unwrap();
-    let program = folder.join("updock-local");
-    if !program.exists() {
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--package", "updock-local", "--target-dir"]).arg(folder.parent().unwrap());
-        if !cfg!(debug_assertions) {
-            build.arg("--release");
-        }
-        assert!(build.status().unwrap().success(), "updock-local cannot be built");
-    }
-    program
-}
 
 #[test]
 fn an_agent_gets_read_access_as_the_guide_says() {
@@ -25,7 +10,8 @@ fn an_agent_gets_read_access_as_the_guide_says() {
     let blocks: Vec<&str> = guide.split("```sh\n").skip(1).map(|rest| rest.split("\n```").next().unwrap()).collect();
     assert!(blocks.len() >= 9, "{}", blocks.len());
     let folder = tempfile::tempdir().unwrap();
-    let programs = [stand_in(), PathBuf::from(PROGRAM)].map(|program| program.parent().unwrap().display().to_string());
+    let programs = [built("updock-local", "updock-local"), built("updock-cli", "updock"), PathBuf::from(PROGRAM)];
+    let programs = programs.map(|program| program.parent().unwrap().display().to_string());
     let path = format!("{}:{}", programs.join(":"), std::env::var("PATH").unwrap());
     // Whatever fails on the way, what was started must not stay.
     let script = format!(

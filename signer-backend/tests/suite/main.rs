@@ -6,6 +6,7 @@
 mod access;
 mod canary;
 mod chain;
+mod command;
 mod confirm;
 mod crash;
 mod credentials;

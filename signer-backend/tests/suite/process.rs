@@ -3,7 +3,7 @@
 use crate::stage::{PAGE, bearer};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
@@ -13,6 +13,21 @@ use tokio::time::timeout;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_updock-signer");
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A program of another package, as the workspace builds it; built now if this crate is tested alone.
+pub(crate) fn built(package: &str, name: &str) -> PathBuf {
+    let folder = Path::new(PROGRAM).parent().unwrap();
+    let program = folder.join(name);
+    if !program.exists() {
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--package", package, "--target-dir"]).arg(folder.parent().unwrap());
+        if !cfg!(debug_assertions) {
+            build.arg("--release");
+        }
+        assert!(build.status().unwrap().success(), "{package} cannot be built");
+    }
+    program
+}
 
 /// A policy file and its secret file in `directory`.
 pub(crate) fn write_policy(directory: &Path, secret: &str, rest: &str, more: &str) -> String {

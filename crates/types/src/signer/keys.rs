@@ -9,6 +9,8 @@ use std::fmt;
 
 /// How long a key lives when nobody says otherwise: 90 days, in seconds.
 pub const KEY_LIFE: u32 = 90 * 86_400;
+/// How every agent key begins, for people and for scanners of secrets.
+pub const AGENT_KEY_PREFIX: &str = "updock_live_";
 /// Longest name that people give a key, in characters.
 pub const KEY_LABEL: usize = 64;
 
