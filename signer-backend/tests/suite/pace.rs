@@ -192,11 +192,11 @@ fn p95(times: &mut [Duration]) -> Duration {
     times[times.len() * 95 / 100]
 }
 
-/// An agent may ask ten times a second and asks a thousand times. The other must not feel it: its p95, measured in turns
+/// An agent may ask four times a second and asks four hundred times. The other must not feel it: its p95, measured in turns
 /// with and without the crowd, moves by less than a fifth. Uploadcare takes its usual time here, as it does in life.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_agent_at_a_hundred_times_its_rate_does_not_slow_another_down() {
-    const RATE: u32 = 10;
+    const RATE: u32 = 4;
     let (quiet, one) = agent("quiet", "files = \"read\"");
     let (loud, other) = agent("loud", &format!("files = \"read\"\nrate = \"{RATE}/s burst {RATE}\""));
     let stage = Setup::new(one + &other).start().await;
@@ -243,7 +243,7 @@ async fn an_agent_at_a_hundred_times_its_rate_does_not_slow_another_down() {
     }
     let (asked, refused) = (asked.load(Ordering::Relaxed), refused.load(Ordering::Relaxed));
     println!("{seen}of the {asked} of the crowd {refused} were refused");
-    assert!(asked > 500 && refused > asked / 2, "no crowd: {asked} asked, {refused} refused");
+    assert!(asked > 200 && refused > asked / 2, "no crowd: {asked} asked, {refused} refused");
     assert!(moved < 0.2, "p95 moved by {:.0} %: {seen}", moved * 100.0);
 }
 
