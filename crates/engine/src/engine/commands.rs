@@ -120,6 +120,8 @@ impl Engine {
         }
         let Some(from) = self.order.iter().position(|other| *other == key) else { return };
         self.order.remove(from);
+        // A row that has left may still have its place here, and nobody may see that.
+        let before = before.filter(|before| self.file(*before).is_some());
         let to = before.and_then(|before| self.order.iter().position(|other| *other == before));
         self.order.insert(to.unwrap_or(self.order.len()), key);
     }

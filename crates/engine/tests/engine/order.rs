@@ -100,6 +100,8 @@ fn files_change_places_in_the_list() {
     }
     world.command(Command::Remove(Which::One(keys[0])));
     assert_eq!(list(&world), [2, 3, 4]);
+    world.input(Input::Moved { file: keys[1], before: Some(keys[0]) });
+    assert_eq!(list(&world), [3, 4, 2], "before a row that has left is the end");
 }
 
 #[test]
