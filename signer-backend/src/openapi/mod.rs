@@ -4,15 +4,18 @@
 //! What the table cannot say, the shapes of bodies and answers, is in `schemas.json`; a test holds it against what the
 //! stand-in takes and gives.
 
+mod open;
 mod page;
+mod parameters;
 
-use crate::own::{OWN, Own};
+use crate::own::{Callers, OWN, Own};
 use crate::signer::Signer;
 use crate::{jobs, operation};
 use axum::Router;
 use axum::routing::get;
 use bytes::Bytes;
 use http::header;
+use parameters::{in_path, in_query, of_own};
 use serde_json::{Map, Value, json};
 use updock_types::rest::MEDIA_TYPE;
 use updock_types::signer::{ProblemKind, paths};
@@ -20,6 +23,8 @@ use updock_types::{Method, Operation, OperationId, Repeat};
 
 const SCHEMAS: &str = include_str!("schemas.json");
 const PATH: &str = "/openapi.json";
+const PAGE: &str = "/docs";
+const STYLE: &str = "/docs/style.css";
 /// Nothing from anywhere but here, and no script at all.
 const ONLY_OURS: &str =
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -38,8 +43,8 @@ pub(crate) fn router(address: &str) -> Router<Signer> {
     };
     Router::new()
         .route(PATH, served("application/json", document(address).to_string().into()))
-        .route("/docs", served("text/html; charset=utf-8", page::html(address).into()))
-        .route("/docs/style.css", served("text/css; charset=utf-8", page::STYLE.into()))
+        .route(PAGE, served("text/html; charset=utf-8", page::html(address).into()))
+        .route(STYLE, served("text/css; charset=utf-8", page::STYLE.into()))
 }
 
 /// What an operation takes and gives, by the names of `schemas.json`.
@@ -103,63 +108,56 @@ fn rest_shape(id: OperationId) -> Shape {
     }
 }
 
-/// Of our own operations; one that is not named here takes and gives JSON of any shape.
-fn own_shape(own: &Own) -> (Option<&'static str>, Option<&'static str>) {
+/// A body by the name of its shape.
+#[derive(Clone, Copy)]
+enum Takes {
+    Nothing,
+    /// Without it all of it is as said in the shape.
+    Maybe(&'static str),
+    Needed(&'static str),
+}
+
+/// Of our own operations.
+fn own_shape(own: &Own) -> (Takes, Option<&'static str>) {
+    use Takes::{Maybe, Needed, Nothing};
     match own.path {
-        paths::UPLOAD_POLICY => (None, Some("UploadPolicy")),
-        paths::UPLOAD_CREDENTIALS => (Some("CredentialRequest"), Some("IssuedCredential")),
-        paths::UPLOADS_CONFIRM => (Some("ConfirmRequest"), Some("Confirmed")),
-        paths::RECEIPTS_VERIFY => (Some("VerifyReceiptRequest"), Some("Receipt")),
-        paths::EVENT_TOKENS => (Some("EventTokenRequest"), Some("EventToken")),
-        paths::KEYS if own.method == Method::Get => (None, Some("KeyList")),
-        paths::KEYS => (Some("IssueKeyRequest"), Some("NewKey")),
-        paths::KEYS_DERIVE => (Some("DeriveKeyRequest"), Some("NewKey")),
-        paths::KEY_REVOKE => (None, Some("KeyInfo")),
-        _ => (None, None),
+        paths::UPLOAD_POLICY => (Nothing, Some("UploadPolicy")),
+        paths::UPLOAD_CREDENTIALS => (Maybe("CredentialRequest"), Some("IssuedCredential")),
+        paths::UPLOADS_CONFIRM => (Needed("ConfirmRequest"), Some("Confirmed")),
+        paths::RECEIPTS_VERIFY => (Needed("VerifyReceiptRequest"), Some("Receipt")),
+        paths::EVENT_TOKENS => (Needed("EventTokenRequest"), Some("EventToken")),
+        paths::AUDIT => (Nothing, Some("AuditPage")),
+        paths::POLICY_EXPLAIN => (Nothing, Some("Explanation")),
+        paths::KEYS if own.method == Method::Get => (Nothing, Some("KeyList")),
+        paths::KEYS => (Maybe("IssueKeyRequest"), Some("NewKey")),
+        paths::KEYS_DERIVE => (Needed("DeriveKeyRequest"), Some("NewKey")),
+        paths::KEY_REVOKE => (Nothing, Some("KeyInfo")),
+        // A test finds it.
+        _ => (Nothing, None),
     }
 }
 
-fn query(id: OperationId) -> Vec<Value> {
-    let one = |name: &str, schema: Value| json!({ "name": name, "in": "query", "schema": schema });
-    let number = |most: u32| json!({ "type": "integer", "minimum": 1, "maximum": most });
-    let moment = || json!({ "type": "string", "format": "date-time" });
-    let offset = || one("offset", json!({ "type": "integer", "minimum": 0 }));
-    let appdata = || one("include", json!({ "type": "string", "enum": ["appdata"] }));
-    let list = |ordering: &str| {
-        let both = json!({ "type": "string", "enum": [ordering, format!("-{ordering}")] });
-        vec![one("limit", number(1000)), one("ordering", both), one("from", moment()), one("to", moment()), offset()]
+/// What a row's words say by themselves: in a sentence of the log the id of what they are about stands after them.
+fn summary(row: &Operation) -> String {
+    use OperationId as Id;
+    let whole = match row.id {
+        Id::FileLocalCopy => "copy a file within the project",
+        Id::FileRemoteCopy => "copy a file out to a custom storage",
+        Id::VirusScanExecute => "scan a file for viruses",
+        Id::DocumentStatus => "read how far the conversion of a document is",
+        Id::VideoStatus => "read how far the conversion of a video is",
+        Id::LabelsStatus => "read how far the detection of labels is",
+        Id::ModerationStatus => "read how far the detection of moderation labels is",
+        Id::VirusScanStatus => "read how far a scan for viruses is",
+        Id::RemoveBgStatus => "read how far the removal of a background is",
+        _ => row.words,
     };
-    match id {
-        OperationId::FilesList => {
-            let flag = || json!({ "type": "boolean" });
-            [list("datetime_uploaded"), vec![one("stored", flag()), one("removed", flag()), appdata()]].concat()
+    match whole.rsplit_once(' ') {
+        Some((before, last @ ("file" | "group" | "webhook"))) if !before.ends_with(" a") => {
+            format!("{before} a {last}")
         }
-        OperationId::GroupsList => list("datetime_created"),
-        OperationId::FilesSearch => vec![one("limit", number(100)), offset(), appdata()],
-        OperationId::FileInfo => vec![appdata()],
-        OperationId::LabelsStatus
-        | OperationId::ModerationStatus
-        | OperationId::VirusScanStatus
-        | OperationId::RemoveBgStatus => {
-            let mut asked = one("request_id", reference("Uuid"));
-            asked["required"] = true.into();
-            vec![asked]
-        }
-        _ => Vec::new(),
+        _ => whole.to_owned(),
     }
-}
-
-/// The parameters in a path template.
-fn in_path(path: &str) -> Vec<Value> {
-    let named = path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
-    let schema = |name: &str| match name {
-        "uuid" => reference("Uuid"),
-        "key" => json!({ "type": "string", "pattern": "^[-_.:A-Za-z0-9]{1,64}$" }),
-        "key_id" => reference("KeyId"),
-        "token" | "id" => json!({ "type": "integer", "minimum": 0 }),
-        _ => json!({ "type": "string" }),
-    };
-    named.map(|name| json!({ "name": name, "in": "path", "required": true, "schema": schema(name) })).collect()
 }
 
 fn reference(name: &str) -> Value {
@@ -170,32 +168,59 @@ fn content(media_type: &str, schema: &Value) -> Value {
     json!({ "content": { media_type: { "schema": schema } } })
 }
 
-/// One operation of ours.
-fn described(id: &str, words: &str, area: &str, level: &str, shape: (Option<&str>, Option<Value>)) -> Value {
-    let (body, answer) = shape;
-    let mut words: String = words.to_owned();
-    words.get_mut(..1).map(str::make_ascii_uppercase);
-    let mut told = json!({
-        "operationId": id,
-        "summary": words,
-        "description": format!("Needs `{area}: {level}`."),
-        "tags": [area],
-        "security": [{ "agentKey": [] }],
-        "x-updock-grant": { "area": area, "level": level },
-        "responses": {
-            "2XX": answer.map_or_else(|| json!({ "description": "Done; there is nothing in the answer." }), |mut answer| {
-                answer["description"] = "Done.".into();
-                answer
-            }),
-            "default": { "$ref": "#/components/responses/Problem" },
-        },
-    });
-    if let Some(body) = body {
-        let mut body = content("application/json", &reference(body));
-        body["required"] = true.into();
-        told["requestBody"] = body;
+fn problem() -> Value {
+    json!({ "$ref": "#/components/responses/Problem" })
+}
+
+/// Who may come, as `security` says it.
+fn security(callers: Callers) -> Value {
+    match callers {
+        Callers::Agents => json!([{ "agentKey": [] }, { "uploadcareSimple": [] }]),
+        Callers::AgentsAndVisitors => json!([{ "agentKey": [] }, { "uploadcareSimple": [] }, { "visitor": [] }]),
     }
-    told
+}
+
+/// An operation that is decided on.
+struct Decided<'a> {
+    id: &'a str,
+    words: &'a str,
+    area: &'a str,
+    level: &'a str,
+    callers: Callers,
+    body: Takes,
+    answer: Option<Value>,
+}
+
+impl Decided<'_> {
+    fn described(self) -> Value {
+        let Self { id, words, area, level, callers, body, answer } = self;
+        let mut summary: String = words.to_owned();
+        summary.get_mut(..1).map(str::make_ascii_uppercase);
+        let mut told = json!({
+            "operationId": id,
+            "summary": summary,
+            "description": format!("Needs `{area}: {level}`."),
+            "tags": [area],
+            "security": security(callers),
+            "x-updock-grant": { "area": area, "level": level },
+            "responses": {
+                "2XX": answer.map_or_else(|| json!({ "description": "Done; there is nothing in the answer." }), |mut answer| {
+                    answer["description"] = "Done.".into();
+                    answer
+                }),
+                "default": problem(),
+            },
+        });
+        let (name, required) = match body {
+            Takes::Nothing => return told,
+            Takes::Maybe(name) => (name, false),
+            Takes::Needed(name) => (name, true),
+        };
+        let mut body = content("application/json", &reference(name));
+        body["required"] = required.into();
+        told["requestBody"] = body;
+        told
+    }
 }
 
 fn rest(row: &'static Operation) -> Value {
@@ -207,9 +232,17 @@ fn rest(row: &'static Operation) -> Value {
         }
         answer
     });
-    let words = row.words.trim_end_matches(" file").trim_end_matches(" group");
-    let mut told = described(row.id.as_str(), words, row.area.as_str(), row.level.as_str(), (body, answer));
-    let mut parameters = [in_path(row.path), query(row.id)].concat();
+    let mut told = Decided {
+        id: row.id.as_str(),
+        words: &summary(row),
+        area: row.area.as_str(),
+        level: row.level.as_str(),
+        callers: Callers::Agents,
+        body: body.map_or(Takes::Nothing, Takes::Needed),
+        answer,
+    }
+    .described();
+    let mut parameters = [in_path(row.path), in_query(row.id)].concat();
     parameters.push(json!({ "$ref": "#/components/parameters/Prefer" }));
     if row.method.as_str() != "GET" {
         parameters.push(json!({ "$ref": "#/components/parameters/IdempotencyKey" }));
@@ -222,12 +255,16 @@ fn rest(row: &'static Operation) -> Value {
 
 fn ours(own: &Own) -> Value {
     let (body, answer) = own_shape(own);
-    let answer = content("application/json", &answer.map_or_else(|| json!({}), reference));
-    let mut told = described(own.id, own.words, own.area.as_str(), own.level.as_str(), (body, Some(answer)));
-    let mut parameters = in_path(own.path);
-    if own.id == crate::own::KEYS_LIST.id {
-        parameters.push(json!({ "name": "agent", "in": "query", "schema": { "type": "string" } }));
+    let mut answer = content("application/json", &answer.map_or_else(|| json!({}), reference));
+    if own.path == paths::AUDIT {
+        for media_type in ["text/event-stream", "application/x-ndjson", "text/csv"] {
+            answer["content"][media_type] = json!({ "schema": { "type": "string" } });
+        }
     }
+    let Own { id, words, callers, .. } = *own;
+    let (area, level) = (own.area.as_str(), own.level.as_str());
+    let mut told = Decided { id, words, area, level, callers, body, answer: Some(answer) }.described();
+    let parameters = [in_path(own.path), of_own(own)].concat();
     if !parameters.is_empty() {
         told["parameters"] = parameters.into();
     }
@@ -242,7 +279,7 @@ fn job() -> Value {
         "description": format!("Needs what the operation needs, which is one of {}. Waits as long as `Prefer: wait` \
             says, 30 seconds otherwise; 202 says that it still runs, and where to look.", known.join(", ")),
         "tags": ["jobs"],
-        "security": [{ "agentKey": [] }],
+        "security": security(Callers::Agents),
         "parameters": [
             { "$ref": "#/components/parameters/Prefer" },
             { "$ref": "#/components/parameters/IdempotencyKey" },
@@ -251,9 +288,41 @@ fn job() -> Value {
         "responses": {
             "200": { "description": "All have ended.", "content": { "application/json": { "schema": reference("JobAnswer") } } },
             "202": { "description": "Some still run.", "content": { "application/json": { "schema": reference("JobAnswer") } } },
-            "default": { "$ref": "#/components/responses/Problem" },
+            "default": problem(),
         },
     })
+}
+
+/// How a caller shows who it is, by the names that the descriptions use.
+fn schemes() -> Map<String, Value> {
+    let own = [
+        (
+            "agentKey",
+            json!({
+                "type": "http",
+                "scheme": "bearer",
+                "description": "An agent key, `updock_live_...`; or, where the policy has a section `[tokens]`, a JSON Web \
+                    Token of your own identity provider.",
+            }),
+        ),
+        (
+            "uploadcareSimple",
+            json!({
+                "type": "apiKey", "in": "header", "name": "Authorization",
+                "description": "`Uploadcare.Simple <public key>:<agent key>`, as official SDKs and the command `updock` \
+                    send it.",
+            }),
+        ),
+        (
+            "visitor",
+            json!({
+                "type": "apiKey", "in": "header", "name": "Origin",
+                "description": "A browser on a page that `[uploads.visitors]` in the policy lists; browsers send this \
+                    header by themselves.",
+            }),
+        ),
+    ];
+    own.into_iter().chain(open::schemes()).map(|(name, scheme)| (name.to_owned(), scheme)).collect()
 }
 
 /// The whole description. `address` is where callers reach us.
@@ -270,6 +339,9 @@ pub(crate) fn document(address: &str) -> Value {
         add(row.path.to_owned(), row.method.as_str(), ours(row));
     }
     add(paths::JOBS.to_owned(), "post", job());
+    for (path, method, told) in open::described() {
+        add(path, method, told);
+    }
     // Ours and known good: a test reads it.
     let schemas: Value = serde_json::from_str(SCHEMAS).unwrap_or_default();
     let text = |most: u16| json!({ "type": "string", "minLength": 1, "maxLength": most });
@@ -279,18 +351,14 @@ pub(crate) fn document(address: &str) -> Value {
             "title": "updock-signer",
             "version": env!("CARGO_PKG_VERSION"),
             "summary": "Uploadcare's REST API with access per agent, upload credentials, receipts and events.",
+            "description": "What lies below /v1/uploadcare is also at the root, where official SDKs look for it. HEAD is \
+                answered wherever GET is.",
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
         "servers": [{ "url": address }],
         "paths": all,
         "components": {
-            "securitySchemes": {
-                "agentKey": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "description": "An agent key, `updock_live_...`. Official SDKs send it as `Uploadcare.Simple <public key>:<agent key>`.",
-                },
-            },
+            "securitySchemes": schemes(),
             "parameters": {
                 "Prefer": {
                     "name": "Prefer", "in": "header", "schema": { "type": "string", "examples": ["wait=10"] },

@@ -21,7 +21,7 @@ pub(super) fn html(address: &str) -> String {
     for (area, operations) in &by_area(&document) {
         let _ = write!(page, "<section>\n<h2 id=\"{0}\">{0}</h2>\n", escaped(area));
         for (method, path, told) in operations {
-            operation(&mut page, method, path, told);
+            operation(&mut page, &document, method, path, told);
         }
         page += "</section>\n";
     }
@@ -52,7 +52,7 @@ fn by_area(document: &Value) -> ByArea<'_> {
     areas
 }
 
-fn operation(page: &mut String, method: &str, path: &str, told: &Value) {
+fn operation(page: &mut String, document: &Value, method: &str, path: &str, told: &Value) {
     let text = |name: &str| escaped(told[name].as_str().unwrap_or_default());
     let _ = write!(
         page,
@@ -62,14 +62,18 @@ fn operation(page: &mut String, method: &str, path: &str, told: &Value) {
         text("summary"),
         text("description").replace('`', "")
     );
-    let parameters = told["parameters"].as_array().into_iter().flatten();
+    let parameters = told["parameters"].as_array().into_iter().flatten().map(|one| {
+        let shared = one["$ref"].as_str().and_then(|path| document.pointer(path.strip_prefix('#')?));
+        shared.unwrap_or(one)
+    });
     let named: Vec<String> =
         parameters.filter_map(|one| Some(format!("<code>{}</code>", escaped(one["name"].as_str()?)))).collect();
     if !named.is_empty() {
         let _ = writeln!(page, "<dt>Parameters</dt><dd>{}</dd>", named.join(", "));
     }
     if let Some(shape) = link(&told["requestBody"]["content"]["application/json"]["schema"]) {
-        let _ = writeln!(page, "<dt>Takes</dt><dd>{shape}</dd>");
+        let or = if told["requestBody"]["required"] == false { ", or nothing" } else { "" };
+        let _ = writeln!(page, "<dt>Takes</dt><dd>{shape}{or}</dd>");
     }
     let answers =
         told["responses"].as_object().into_iter().flatten().filter_map(|(_, answer)| answer["content"].as_object());

@@ -3,6 +3,7 @@
 use crate::matrix::table;
 use crate::stage::{PNG, Setup, agent};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use updock_types::Area;
 
 /// Does `value` fit `schema`? The part of JSON Schema that the description uses. Source: JSON Schema 2020-12.
@@ -123,6 +124,69 @@ async fn what_is_described_is_what_is_taken_and_given() {
         held += 1;
     }
     assert!(held >= 28, "only {held} answers were held against the description");
+}
+
+/// Every path of the router, as its own `Debug` lists them: axum has no other list. What comes after the first one is
+/// of its fallback, which is reached by no path of its own.
+fn routed(router: &axum::Router) -> BTreeSet<String> {
+    let text = format!("{router:?}");
+    let (_, rest) = text.split_once("paths: {").unwrap();
+    let (list, _) = rest.split_once("} }").unwrap();
+    list.split('"').skip(1).step_by(2).filter(|path| path.starts_with('/')).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn every_route_is_described_and_everything_described_is_routed() {
+    let (_, section) = agent("all", "files = \"read\"");
+    let stage = Setup::new(section).start().await;
+    let paths = routed(&stage.signer.router());
+    let document = stage.send("GET", "/openapi.json", &[], "").await.json();
+    let described = document["paths"].as_object().unwrap();
+
+    // Below these lies the REST API. Its addresses come from the table of operations, and so does their description.
+    let (fronts, own): (Vec<&String>, Vec<&String>) = paths.iter().partition(|path| path.contains("{*path}"));
+    let roots: Vec<&str> = fronts.iter().map(|front| front.strip_suffix("{*path}").unwrap()).collect();
+    assert!(roots.contains(&"/v1/uploadcare/") && roots.contains(&"/files/"), "{roots:?}");
+    let mut routed = BTreeSet::new();
+    for path in own.into_iter().filter(|path| !roots.contains(&path.as_str())) {
+        let reply = stage.send("TRACE", &path.replace("{slug}", "x").replace("{key_id}", "x"), &[], "").await;
+        assert_eq!(reply.status, 405, "{path}");
+        let allowed = reply.header("allow").unwrap().split(',').map(|method| method.trim().to_ascii_lowercase());
+        let allowed = allowed.filter(|method| !["head", "options"].contains(&method.as_str()));
+        routed.extend(allowed.map(|method| format!("{method} {path}")));
+    }
+    let (front, own): (Vec<_>, Vec<_>) = described.iter().partition(|(path, _)| path.starts_with("/v1/uploadcare/"));
+    let own = own
+        .into_iter()
+        .flat_map(|(path, methods)| methods.as_object().unwrap().keys().map(move |method| format!("{method} {path}")));
+    assert_eq!(own.collect::<BTreeSet<_>>(), routed);
+    assert!(routed.len() >= 20, "{routed:?}");
+    for (path, methods) in front {
+        for method in methods.as_object().unwrap().keys() {
+            let filled = path.replace("{uuid}", "17be4678-dab7-4bc7-8753-28914a22960a").replace("{key}", "k");
+            let filled = filled.replace("{group}", "17be4678-dab7-4bc7-8753-28914a22960a~1");
+            let filled = filled.replace("{token}", "1").replace("{id}", "1");
+            let reply = stage.send(&method.to_ascii_uppercase(), &filled, &[], "").await;
+            assert!([401, 429].contains(&reply.status.as_u16()), "{method} {filled}: {}", reply.status);
+        }
+    }
+}
+
+#[tokio::test]
+async fn parameters_that_are_described_are_those_that_are_taken() {
+    let (key, section) = agent("all", "admin = \"full\"\naudit = \"full\"");
+    let stage = Setup::new(section).start().await;
+    let document = stage.send("GET", "/openapi.json", &[], "").await.json();
+    for path in ["/v1/audit", "/v1/policy/explain", "/v1/keys"] {
+        let told = document["paths"][path]["get"]["parameters"].as_array().unwrap();
+        let told = told.iter().filter(|one| one["in"] == "query").map(|one| one["name"].as_str().unwrap());
+        let told: BTreeSet<&str> = told.collect();
+        let refused = stage.ask(&key, "GET", &format!("{path}?nonesuch=1"), "").await;
+        let sentence = refused.json()["detail"].as_str().unwrap().to_owned();
+        let taken = sentence.split_once("this address takes ").unwrap_or_else(|| panic!("{path}: {sentence}")).1;
+        let taken = taken.trim_end_matches('.').replace(" and ", ", ");
+        assert_eq!(told, taken.split(", ").collect(), "{path}: {sentence}");
+    }
 }
 
 #[tokio::test]
