@@ -57,7 +57,7 @@ pub(crate) struct ProjectArgs {
     ///
     /// Otherwise it is taken from the environment variable UPLOADCARE_SECRET_KEY. The project's secret key signs requests
     /// and is not sent. A key that begins with updock_live_ is an agent's: it signs nothing, and is sent to the signer at
-    /// --base-url, by https or within this machine only. There is no argument for the key
+    /// --base-url, by https or within this machine only, which gives credentials for uploads too. There is no argument for the key
     /// itself: arguments are shown to every user of this machine by `ps`, and kept in the history of shells.
     #[arg(long, global = true, value_name = "FILE", help_heading = "Project")]
     pub(crate) secret_key_file: Option<PathBuf>,

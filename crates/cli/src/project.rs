@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 use updock_client::{ApiKey, Base, Client, Credentials, FileOptions, Retry, Store, Uploader};
 use updock_sign::SecretKey;
+use updock_types::signer::{CredentialKind, CredentialRequest};
 use updock_types::{FileUuid, GroupId, PublicKey};
 
 /// Where secrets come from besides files.
@@ -61,16 +62,23 @@ impl<'a> Project<'a> {
         Ok(builder.build())
     }
 
-    /// A client of the Upload API.
-    pub(crate) fn uploader(&self) -> Result<Uploader, Failed> {
-        let credentials = match (self.args.sign_uploads, self.key()?) {
-            (SignUploads::No, _) | (_, None) => Credentials::None,
-            (SignUploads::Token, Some(ApiKey::Secret(secret))) => Credentials::Token(secret),
-            (SignUploads::Signature, Some(ApiKey::Secret(secret))) => Credentials::Signature(secret),
-            (SignUploads::Token | SignUploads::Signature, Some(ApiKey::Agent(_))) => {
-                return Err(Failed::new("an agent key signs no uploads")
-                    .hint("give --sign-uploads no, where the project takes uploads that are not signed")
-                    .exiting(exit::KEY));
+    /// A client of the Upload API, to upload so many files.
+    pub(crate) async fn uploader(&self, files: usize) -> Result<Uploader, Failed> {
+        let kind = match self.args.sign_uploads {
+            SignUploads::No => None,
+            SignUploads::Token => Some(CredentialKind::Jwt),
+            SignUploads::Signature => Some(CredentialKind::Signature),
+        };
+        let credentials = match (kind, self.key()?) {
+            (None, _) | (_, None) => Credentials::None,
+            (Some(CredentialKind::Jwt), Some(ApiKey::Secret(secret))) => Credentials::Token(secret),
+            (Some(CredentialKind::Signature), Some(ApiKey::Secret(secret))) => Credentials::Signature(secret),
+            (Some(kind), Some(ApiKey::Agent(_))) => {
+                // There is no second one: each file may be sent twice with this.
+                let most = u32::try_from(files.saturating_mul(2)).unwrap_or(u32::MAX);
+                let operations = (kind == CredentialKind::Jwt).then_some(most);
+                let asked = CredentialRequest { kind, operations, ..CredentialRequest::default() };
+                Credentials::Given(self.client()?.upload_credential(&asked).await?.credential)
             }
         };
         let mut builder = Uploader::builder(self.public_key()?).credentials(credentials).retry(Retry::PATIENT);

@@ -196,7 +196,11 @@ async fn each_kind_of_failure_has_its_exit_code_and_a_next_step() {
         // Nothing listens at either address, and nothing is asked whether something does.
         (["ls", "--rest-base-url", "http://192.0.2.1/"], agent, "an agent key is not sent to http://192.0.2.1/"),
         (["ls", "--rest-base-url", "https://api.uploadcare.com/"], agent, "is not sent to https://api.uploadcare.com/"),
-        (["upload", "a.txt", "--sign-uploads=signature"], agent, "an agent key signs no uploads"),
+        (
+            ["upload", "a.txt", "--rest-base-url=http://192.0.2.1/"],
+            agent,
+            "an agent key is not sent to http://192.0.2.1/",
+        ),
         (["ls", "--limit", "1"], "updock_live_", "not a whole agent key"),
     ] {
         let ran = ran(service.command(&arguments).env("UPLOADCARE_SECRET_KEY", key)).await;

@@ -15,6 +15,7 @@ use std::time::{Duration, SystemTime};
 use updock_sign::{RestRequest, body_md5, http_date, rest_signature};
 use updock_types::PublicKey;
 use updock_types::rest::MEDIA_TYPE;
+use updock_types::signer::{CredentialRequest, IssuedCredential, paths};
 
 const JSON: &str = "application/json";
 
@@ -122,6 +123,13 @@ impl Client {
         let body = Bytes::from(call.body());
         let (target, row) = (call.target(), call.id().row());
         self.0.retry.run(row.repeat, || self.attempt(row.method.as_str(), &target, &body)).await
+    }
+
+    /// An upload credential from the signer that knows this client's agent key, within what its policy allows. Each call
+    /// makes another. Uploadcare has no such address: with a secret key it is refused, and not needed.
+    pub async fn upload_credential(&self, asked: &CredentialRequest) -> Result<IssuedCredential, Error> {
+        let body = serde_json::to_vec(asked).expect("a wish is text and numbers");
+        self.attempt("POST", paths::UPLOAD_CREDENTIALS, &body.into()).await?.read()
     }
 
     async fn attempt(&self, method: &str, target: &str, body: &Bytes) -> Result<Answer, Error> {

@@ -36,7 +36,7 @@ async fn the_command_does_what_its_agent_may_and_tells_the_signers_sentence_othe
         (&["info", &file], 0, "cat.png"),
         (&["rm", &file], 3, "this agent has read access to files, and this needs full access"),
         (&["hooks", "ls"], 3, "this agent has no access to webhooks"),
-        (&["upload", "Cargo.toml"], 3, "an agent key signs no uploads"),
+        (&["upload", "Cargo.toml"], 3, "this agent has no access to uploads"),
     ] {
         let output = agent.run(arguments).await;
         let said = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
@@ -46,6 +46,34 @@ async fn the_command_does_what_its_agent_may_and_tells_the_signers_sentence_othe
     }
     let told = stage.sentences().join("\n");
     assert!(told.contains("list files. Allowed") && told.contains("delete files. Refused"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_uploads_with_a_credential_that_the_signer_gives() {
+    let (key, section) = agent("media", "files = \"read\"\nuploads = \"write\"");
+    let mut setup = Setup::new(section);
+    setup.local.signed_uploads = true;
+    let stage = setup.start().await;
+    let agent = Agent { updock: built("updock-cli", "updock"), key, signer: stage.base.clone() };
+    let folder = tempfile::tempdir().unwrap();
+    let mut arguments =
+        vec!["upload".to_owned(), "--no-resume".to_owned(), format!("--upload-base-url={}", stage.local.base_url())];
+    for name in ["a.txt", "b.txt"] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, name).unwrap();
+        arguments.push(path.to_str().unwrap().to_owned());
+    }
+    for how in ["--sign-uploads=token", "--sign-uploads=no"] {
+        arguments.push(how.to_owned());
+        let output = agent.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        let said = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+        let signed = how.ends_with("token");
+        assert_eq!(output.status.success(), signed, "{how}: {said}");
+        assert_eq!(said.contains("a.txt  ") && said.contains("b.txt  "), signed, "{how}: {said}");
+        arguments.pop();
+    }
+    let told = stage.sentences().join("\n");
+    assert!(told.contains("4 files"), "each may be sent twice: {told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,7 @@ use updock_client::{FromUrl, FromUrlStarted, Polling};
 use updock_types::upload::UploadedFile;
 
 pub(crate) async fn run(args: &FromUrlArgs, project: &Project<'_>, output: &Output) -> Result<(), Failed> {
-    let uploader = project.uploader()?;
+    let uploader = project.uploader(1).await?;
     let from = FromUrl {
         source_url: args.url.clone(),
         filename: args.name.clone(),

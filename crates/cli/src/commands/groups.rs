@@ -14,7 +14,7 @@ use updock_types::rest::{GroupsOrdering, GroupsQuery};
 pub(crate) async fn run(command: &GroupCommand, project: &Project<'_>, output: &Output) -> Result<(), Failed> {
     match command {
         GroupCommand::Create { files } => {
-            let group = project.uploader()?.group_create(files).await?;
+            let group = project.uploader(1).await?.group_create(files).await?;
             output.result(&group, || format!("{}  {}", group.id, project.group_url(group.id)))
         }
         GroupCommand::Ls { limit, newest } => {

@@ -29,7 +29,7 @@ struct Printed<'a> {
 }
 
 pub(crate) async fn run(args: &UploadArgs, project: &Project<'_>, output: &Output) -> Result<(), Failed> {
-    let uploader = project.uploader()?;
+    let uploader = project.uploader(args.files.len()).await?;
     let journal = if args.no_resume { None } else { args.state_dir.clone().or_else(state_folder) };
     let options = UploadOptions {
         file: args.new.options(),
