@@ -5,11 +5,11 @@
 //! breaking the policy only if it came within the last day and nobody has stored it: what was confirmed or kept stays,
 //! whoever names it. What a caller can still end is a fresh upload of somebody else that breaks the policy as well.
 
-use crate::limits::{self, AddressQuota};
+use crate::limits::{self, AddressQuota, Counted};
 use crate::policy::{CredentialTerms, Policy, Violations};
 use crate::problem::Fault;
 use crate::sending::Asker;
-use crate::sentence::{counted, size};
+use crate::sentence::{self, size};
 use crate::upstream;
 use futures_util::future::join_all;
 use serde::Deserialize;
@@ -101,8 +101,15 @@ pub(crate) async fn confirm_each(
     let (start, places) = (Instant::now(), Semaphore::new(AT_ONCE));
     let looks = files.iter().map(|file| judged(asker, policy, *file, start, &places));
     let mut ends: Vec<_> = join_all(looks).await;
-    if let Some(quota) = quota {
-        hold_to(&quota, &mut ends).await;
+    let mut counted = Vec::new();
+    if let Some(quota) = &quota {
+        for (end, file) in ends.iter_mut().zip(files).filter(|(end, _)| end.is_ok()) {
+            match hold_to(quota, *file).await {
+                Ok(Counted::Now) => counted.push(*file),
+                Ok(_) => {}
+                Err(fault) => *end = Err(fault.into()),
+            }
+        }
     }
     let wanted: Vec<FileUuid> = ends
         .iter()
@@ -126,6 +133,12 @@ pub(crate) async fn confirm_each(
             }
         }
     }
+    if let Some(quota) = &quota {
+        let failed = ends.iter().zip(files).filter(|(end, file)| end.is_err() && counted.contains(file));
+        for (_, file) in failed {
+            quota.give_back(*file).await;
+        }
+    }
     let confirmed = |(end, file): (Result<Truth, Unconfirmed>, &FileUuid)| {
         end.map(|truth| {
             let (stored, mime_type) = (truth.datetime_stored.is_some(), truth.media_type().to_owned());
@@ -135,21 +148,15 @@ pub(crate) async fn confirm_each(
     ends.into_iter().zip(files).map(confirmed).collect()
 }
 
-/// Lets as many good files through as the quota has left. The others are not deleted: nothing is wrong with them.
-async fn hold_to(quota: &AddressQuota<'_>, ends: &mut [Result<Truth, Unconfirmed>]) {
-    let good = ends.iter().filter(|end| end.is_ok()).count();
-    let (room, beyond) = match quota.spend(u32::try_from(good).unwrap_or(u32::MAX)).await {
-        Ok(room) => {
-            let most = counted(u64::from(quota.most), "file");
-            let sentence =
-                format!("No more than {most} a day are taken from one address; upload it again tomorrow (UTC).");
-            (room, Fault::new(ProblemKind::PolicyViolation, sentence))
-        }
-        Err(error) => (0, limits::not_known(error)),
-    };
-    for end in ends.iter_mut().filter(|end| end.is_ok()).skip(usize::try_from(room).unwrap_or(usize::MAX)) {
-        *end = Err(beyond.clone().into());
+/// Counts a good file. Where there is no room for it, it is not deleted: nothing is wrong with it.
+async fn hold_to(quota: &AddressQuota<'_>, file: FileUuid) -> Result<Counted, Fault> {
+    let counted = quota.count(file).await.map_err(limits::not_known)?;
+    if counted == Counted::Beyond {
+        let most = sentence::counted(u64::from(quota.most), "file");
+        let sentence = format!("No more than {most} a day are taken from one address; try again tomorrow (UTC).");
+        return Err(Fault::new(ProblemKind::PolicyViolation, sentence));
     }
+    Ok(counted)
 }
 
 /// Stores files, and tells since when each of them is.
@@ -233,7 +240,7 @@ fn in_words(refusal: &Refusal, truth: &Truth, policy: &Policy) -> String {
         Refusal::TooMany { limit } => format!("There are more than {limit} files."),
         Refusal::Type => {
             let allowed: Vec<String> = policy.upload_policy.accept.iter().cloned().map(String::from).collect();
-            let found = crate::sentence::quoted(truth.media_type());
+            let found = sentence::quoted(truth.media_type());
             format!("It is {}, and only {} are allowed.", found.trim_matches('"'), allowed.join(", "))
         }
     }

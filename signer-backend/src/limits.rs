@@ -10,6 +10,7 @@ use crate::sentence::duration;
 use crate::state::{Spent, State, StateError, Taken, now};
 use std::net::IpAddr;
 use std::time::Duration;
+use updock_types::FileUuid;
 use updock_types::signer::ProblemKind;
 
 const DAY: i64 = 86_400_000;
@@ -26,19 +27,48 @@ pub(crate) struct AddressQuota<'a> {
     pub(crate) most: u32,
 }
 
+/// What a quota says of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counted {
+    /// It is counted, now.
+    Now,
+    /// It has been counted in this day.
+    Before,
+    /// There is no room for it.
+    Beyond,
+}
+
 impl AddressQuota<'_> {
-    /// Spends what is left of it, `wanted` at most. How much was that?
-    pub(crate) async fn spend(&self, wanted: u32) -> Result<u32, StateError> {
-        let (key, window) = (format!("visitor:{}:files", peer_key(self.peer)), window(now()));
-        let mut amount = wanted;
-        // Between the looks another request may have spent what was left.
-        while amount > 0 {
-            match self.state.spend(key.clone(), window, amount, self.most).await? {
-                Spent::Yes { .. } => break,
-                Spent::No { used } => amount = amount.saturating_sub(1).min(self.most.saturating_sub(used)),
-            }
+    fn keys(&self, file: FileUuid) -> (String, String) {
+        let peer = peer_key(self.peer);
+        (format!("visitor:{peer}:files"), format!("visitor:{peer}:{file}"))
+    }
+
+    /// Counts a file once a day, however often it comes.
+    pub(crate) async fn count(&self, file: FileUuid) -> Result<Counted, StateError> {
+        let ((all, one), window) = (self.keys(file), window(now()));
+        if let Spent::No { .. } = self.state.spend(one.clone(), window, 1, 1).await? {
+            return Ok(Counted::Before);
         }
-        Ok(amount)
+        if let Spent::Yes { .. } = self.state.spend(all, window, 1, self.most).await? {
+            return Ok(Counted::Now);
+        }
+        self.state.unspend(one, window, 1).await?;
+        Ok(Counted::Beyond)
+    }
+
+    /// Takes back that a file was counted: nothing came of it.
+    pub(crate) async fn give_back(&self, file: FileUuid) {
+        let ((all, one), window) = (self.keys(file), window(now()));
+        for key in [all, one] {
+            give_back(self.state, key, window, 1).await;
+        }
+    }
+}
+
+async fn give_back(state: &dyn State, key: String, window: i64, amount: u32) {
+    if let Err(error) = state.unspend(key, window, amount).await {
+        tracing::error!(%error, "what was spent of a quota cannot be given back");
     }
 }
 
@@ -71,13 +101,21 @@ pub(crate) async fn within(state: &dyn State, caller: &Caller, need: &Need) -> R
         let of = of.as_str();
         rate(state, format!("agent:{}:{of}", agent.id), *most, &format!("this agent for {of}")).await?;
     }
+    let at = now();
+    // A batch is as much as its files would be one by one.
+    let amount = u32::try_from(need.count.max(1)).unwrap_or(u32::MAX);
+    let mut taken = Vec::new();
     for Quota { of, most } in agent.quotas.iter().filter(|quota| quota.of.covers(need)) {
         let of = of.as_str();
-        let at = now();
-        // A batch is as much as its files would be one by one.
-        let amount = u32::try_from(need.count.max(1)).unwrap_or(u32::MAX);
-        let spent = state.spend(format!("{}:{of}", agent.id), window(at), amount, *most).await.map_err(not_known)?;
-        if let Spent::No { used } = spent {
+        let key = format!("{}:{of}", agent.id);
+        let spent = state.spend(key.clone(), window(at), amount, *most).await.map_err(not_known);
+        if !matches!(spent, Ok(Spent::Yes { .. })) {
+            // It is not done, so it costs nothing elsewhere either.
+            for key in std::mem::take(&mut taken) {
+                give_back(state, key, window(at), amount).await;
+            }
+        }
+        if let Spent::No { used } = spent? {
             let left = u64::try_from(DAY - at % DAY).unwrap_or(0).div_ceil(1000);
             let rest = match most.saturating_sub(used) {
                 0 => "is spent".to_owned(),
@@ -86,6 +124,7 @@ pub(crate) async fn within(state: &dyn State, caller: &Caller, need: &Need) -> R
             let sentence = format!("The quota of {most} a day for {of} {rest}; it begins anew at midnight UTC.");
             return Err(Fault::new(ProblemKind::Throttled, sentence).retry_after(Duration::from_secs(left)));
         }
+        taken.push(key);
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 use super::Policy;
 use crate::caller::{Caller, Proof};
 use crate::decision::{Decision, Destination, Need, Readers, Verdict, decide};
+use crate::own;
 use crate::sentence;
 use crate::state::now;
 use serde::Serialize;
@@ -64,11 +65,11 @@ impl Policy {
             let hint = super::error::hint(&question.caller, known);
             format!("this policy lets in no such caller{hint}")
         })?;
-        Self::explain_to(&caller, question)
+        self.explain_to(&caller, question)
     }
 
     /// Answers a question about `caller` as it is, with what its key has.
-    pub(crate) fn explain_to(caller: &Caller, question: &Question) -> Result<Explanation, String> {
+    pub(crate) fn explain_to(&self, caller: &Caller, question: &Question) -> Result<Explanation, String> {
         let need = need_of(question)?;
         let (operation, area, needs) = (need.operation, need.area, need.level);
         let words = words_of(operation);
@@ -81,6 +82,11 @@ impl Policy {
             let quotas = agent.quotas.iter().filter(|quota| quota.of.covers(&decision.need));
             limits.extend(quotas.map(|quota| format!("quota: {} = {}/day", quota.of.as_str(), quota.most)));
             over = agent.expires.is_some_and(|end| end <= now());
+        }
+        let confirms = decision.need.operation == own::UPLOAD_CONFIRM.id;
+        let visitors = self.visitors.as_ref().filter(|_| confirms && caller.is_visitor());
+        if let Some(most) = visitors.and_then(|visitors| visitors.quota) {
+            limits.push(format!("quota: {most}/day of one address"));
         }
         let sentence = if over {
             format!("{} asked to {words}. Refused: its time is over.", caller.describe())
@@ -129,7 +135,7 @@ impl Policy {
 
 fn need_of(question: &Question) -> Result<Need, String> {
     let need = Need::of_operation(&question.operation).ok_or_else(|| {
-        let known = OPERATIONS.iter().map(|row| row.id.as_str()).chain(crate::own::OWN.iter().map(|own| own.id));
+        let known = OPERATIONS.iter().map(|row| row.id.as_str()).chain(own::OWN.iter().map(|own| own.id));
         format!("there is no such operation{}", super::error::hint(&question.operation, known))
     })?;
     let destination = question.to.clone().map(|to| match need.area {
@@ -142,6 +148,6 @@ fn need_of(question: &Question) -> Result<Need, String> {
 /// What an operation does, to follow "asked to".
 fn words_of(operation: &str) -> &'static str {
     let row = OPERATIONS.iter().find(|row| row.id.as_str() == operation).map(|row| row.words);
-    let own = || crate::own::OWN.iter().find(|own| own.id == operation).map(|own| own.words);
+    let own = || own::OWN.iter().find(|own| own.id == operation).map(|own| own.words);
     row.or_else(own).unwrap_or("do something")
 }

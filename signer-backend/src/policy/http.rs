@@ -1,7 +1,7 @@
 //! `GET /v1/policy/explain?operation=files.delete`: may I, and which rule says so? About oneself with `admin: read`,
 //! about others with `admin: full`.
 
-use super::{Explanation, Policy, Question};
+use super::{Explanation, Question};
 use crate::decision::{Need, Readers};
 use crate::own;
 use crate::problem::Fault;
@@ -20,7 +20,7 @@ pub(crate) async fn explain(State(signer): State<Signer>, visit: Visit, uri: Uri
     let asked = Asked { operation: own::POLICY_EXPLAIN.id, words: own::POLICY_EXPLAIN.words, sentence_follows: false };
     signer.decide(&visit, Need::own(&own::POLICY_EXPLAIN).at(level), asked, ()).await?;
     let answer = if question.caller == visit.caller().id() {
-        Policy::explain_to(visit.caller(), &question)
+        visit.policy().explain_to(visit.caller(), &question)
     } else {
         visit.policy().explain(&question)
     };

@@ -221,6 +221,13 @@ impl State for MemoryState {
         })
     }
 
+    fn unspend(&self, key: String, window: i64, amount: u32) -> Answer<'_, ()> {
+        if let Some(used) = self.tables().quotas.get_mut(&(key, window)) {
+            *used = used.saturating_sub(amount);
+        }
+        done(())
+    }
+
     fn claim(&self, key: String, fingerprint: String, at: i64, lease: i64, keep: i64) -> Answer<'_, Claim> {
         let mut tables = self.tables();
         done(match tables.claims.get(&key).filter(|claimed| claimed.keep > at) {

@@ -76,6 +76,8 @@ pub trait State: Send + Sync + 'static {
     fn take(&self, key: String, rate: Rate, at: i64) -> Answer<'_, Taken>;
     /// Spends `amount` of the `most` that `key` has in the window `window` (its number, such as that of the day).
     fn spend(&self, key: String, window: i64, amount: u32, most: u32) -> Answer<'_, Spent>;
+    /// Gives back what was spent on something that was not done.
+    fn unspend(&self, key: String, window: i64, amount: u32) -> Answer<'_, ()>;
 
     // Idempotency.
 

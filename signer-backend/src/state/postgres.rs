@@ -426,6 +426,18 @@ impl State for PostgresState {
         })
     }
 
+    fn unspend(&self, key: String, window: i64, amount: u32) -> Answer<'_, ()> {
+        Box::pin(async move {
+            sqlx::query("UPDATE quotas SET used = greatest(used - $1, 0) WHERE key = $2 AND period = $3")
+                .bind(i64::from(amount))
+                .bind(key)
+                .bind(window)
+                .execute(&self.pool)
+                .await?;
+            Ok(())
+        })
+    }
+
     fn claim(&self, key: String, fingerprint: String, at: i64, lease: i64, keep: i64) -> Answer<'_, Claim> {
         Box::pin(async move {
             let mine = sqlx::query(

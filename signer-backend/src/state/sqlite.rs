@@ -537,6 +537,20 @@ impl State for SqliteState {
         })
     }
 
+    fn unspend(&self, key: String, window: i64, amount: u32) -> Answer<'_, ()> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                sqlx::query("UPDATE quotas SET used = max(used - ?, 0) WHERE key = ? AND period = ?")
+                    .bind(amount)
+                    .bind(key)
+                    .bind(window)
+                    .execute(connection)
+                    .await?;
+                Ok(())
+            })
+        })
+    }
+
     fn claim(&self, key: String, fingerprint: String, at: i64, lease: i64, keep: i64) -> Answer<'_, Claim> {
         self.write(move |connection| {
             Box::pin(async move {

@@ -83,9 +83,23 @@ async fn of_one_address_no_more_files_are_confirmed_in_a_day_than_the_rule_says(
     assert_eq!(refused.kind(), "policy-violation");
     assert_eq!(
         refused.problem().detail,
-        "No more than 3 files a day are taken from one address; upload it again tomorrow (UTC)."
+        "No more than 3 files a day are taken from one address; try again tomorrow (UTC)."
     );
     assert!(!is_stored(&stage, files[3]).await, "it was stored all the same");
+    assert_eq!(stage.confirm(files[0]).await.status, 200, "what was counted is confirmed as often as it is asked");
+}
+
+#[tokio::test]
+async fn what_came_to_nothing_is_not_counted_against_an_address() {
+    let stage = Setup::new(format!("{VISITORS}quota = \"1/day\"\n")).start().await;
+    let file = stage.file("a.png", PNG).await;
+    let (operation, effect) = (Some("files.store".to_owned()), Effect { status: Some(500), ..Effect::default() });
+    stage.local.set_faults(vec![Fault { operation, effect, ..Fault::default() }]);
+    assert_ne!(stage.confirm(file).await.status, 200);
+    stage.local.set_faults(Vec::new());
+    let other = stage.file("b.png", PNG).await;
+    assert_eq!(stage.confirm(other).await.status, 200);
+    assert_eq!(stage.confirm(file).await.kind(), "policy-violation");
 }
 
 #[tokio::test]

@@ -167,6 +167,18 @@ const CASES: &[Case] = &[
         told: "The quota of 3 a day for files has 1 left, and this needs 2",
     },
     Case {
+        name: "what one quota refuses costs no other",
+        section: "files = \"read\"\nquota = { files = \"2/day\", \"files.list\" = \"1/day\" }",
+        requests: &[
+            ("GET", FILES, ""),
+            ("GET", FILES, ""),
+            ("GET", FILES, ""),
+            ("GET", "/v1/uploadcare/files/{file}/", ""),
+        ],
+        expected: (200, None),
+        told: "Allowed",
+    },
+    Case {
         name: "a confirmation spends a quota for each of its files",
         section: "uploads = \"write\"\nquota = { \"uploads.confirm\" = \"3/day\" }",
         requests: &[

@@ -49,6 +49,11 @@ fn a_policy_explains_itself_with_the_line_that_decides() {
         assert_eq!(good, answer["verdict"] == "allow");
         assert!(answer["sentence"].as_str().unwrap().starts_with("Agent media asked to"), "{answer}");
     }
+    let rules = format!("{}quota = \"200/day\"\n", crate::stage::VISITORS);
+    let folder_of_visitors = tempfile::tempdir().unwrap();
+    let visitors = write_policy(folder_of_visitors.path(), "demosecretkey\n", "http://127.0.0.1:9/", &rules);
+    let (_, answer) = asked(&visitors, &["explain", "visitor", "uploads.confirm"]);
+    assert_eq!(answer["limits"], json!(["quota: 200/day of one address"]), "{answer}");
     let (_, told) = run(&policy, &["policy", "explain", "media", "files.delete"]);
     assert!(told.contains("Refused: this agent has read access to files, and this needs full access."), "{told}");
     assert!(told.contains("By: agents.media.files = read (line 10)\nMissing: files: full"), "{told}");

@@ -186,6 +186,13 @@ async fn a_quota_is_spent_to_the_last_and_not_beyond(state: &dyn State) {
     assert_eq!(spend(1, 3).await.unwrap(), Spent::Yes { left: 0 });
     assert_eq!(spend(1, 1).await.unwrap(), Spent::No { used: 10 });
     assert_eq!(spend(2, 10).await.unwrap(), Spent::Yes { left: 0 }, "the next day is another");
+    state.unspend("a".to_owned(), 1, 4).await.unwrap();
+    assert_eq!(spend(1, 5).await.unwrap(), Spent::No { used: 6 }, "what was given back is there again");
+    assert_eq!(spend(1, 4).await.unwrap(), Spent::Yes { left: 0 });
+    for key in ["a", "nobody"] {
+        state.unspend(key.to_owned(), 1, 100).await.unwrap();
+    }
+    assert_eq!(spend(1, 10).await.unwrap(), Spent::Yes { left: 0 }, "and no more than was spent");
 }
 
 async fn an_idempotency_key_belongs_to_one_request(state: &dyn State) {
