@@ -16,6 +16,7 @@ use crate::policy::{Place, Policy};
 use crate::state;
 use clap::Args;
 use std::io::Write;
+use std::sync::Arc;
 use updock_client::Base;
 
 /// How to look.
@@ -33,6 +34,16 @@ pub struct Doctor {
     /// Prints JSON.
     #[arg(long)]
     json: bool,
+}
+
+/// What the signer keeps, as far as it can be looked at.
+enum Kept {
+    /// Nothing was kept yet.
+    Nothing,
+    /// Here it is.
+    There(Arc<dyn state::State>),
+    /// There may be something, and it does not answer.
+    Unreachable,
 }
 
 impl Doctor {
@@ -64,11 +75,11 @@ impl Doctor {
         )];
         modes::examine(self.file.path(), policy, &mut findings);
         signing::examine(policy, &mut findings);
-        let state = match &policy.keeping.place {
+        let kept = match &policy.keeping.place {
             Place::Sqlite(path) if !path.exists() => {
                 let sentence = "There is no state yet; it is made when the signer starts.";
                 findings.push(Finding::new("state", State::Note, sentence));
-                None
+                Kept::Nothing
             }
             place => match state::open(place).await {
                 Ok(state) => {
@@ -77,17 +88,17 @@ impl Doctor {
                         State::Good,
                         format!("The state in {} answers.", state.name()),
                     ));
-                    Some(state)
+                    Kept::There(state)
                 }
                 Err(error) => {
                     findings.push(Finding::new("state", State::Wrong, format!("The state cannot be opened: {error}.")));
-                    None
+                    Kept::Unreachable
                 }
             },
         };
         let upload = self.upload_base_url.clone().unwrap_or_else(|| upload_base(policy));
-        outside::examine(policy, upload, state.as_deref(), &mut findings).await;
-        if let Some(state) = state {
+        outside::examine(policy, upload, &kept, &mut findings).await;
+        if let Kept::There(state) = kept {
             unfinished::examine(state, &mut findings).await;
         }
         findings

@@ -1,21 +1,20 @@
 //! What Uploadcare has to say: keys, clock, signed uploads, webhooks, and what stays open whatever we do.
 
-use super::{Finding, State};
+use super::{Finding, Kept, State};
 use crate::clock;
 use crate::policy::Policy;
 use crate::sentence::quoted;
-use crate::state::State as Store;
-use crate::webhooks;
+use crate::webhooks::ours::{Ours, Whose, maybe_ours};
 use std::time::Duration;
 use updock_client::{Base, Call, Client, Error, Uploader};
 use updock_sign::SecretKey;
 use updock_types::rest::Project;
-use updock_types::{Area, Level};
+use updock_types::{Area, Event, Level};
 
 /// Longer than any answer should take; a person waits.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub(super) async fn examine(policy: &Policy, upload: Base, state: Option<&dyn Store>, findings: &mut Vec<Finding>) {
+pub(super) async fn examine(policy: &Policy, upload: Base, kept: &Kept, findings: &mut Vec<Finding>) {
     let client = |secret: &SecretKey| {
         Client::builder(policy.public_key.clone(), secret.clone())
             .rest(policy.rest.clone())
@@ -28,7 +27,7 @@ pub(super) async fn examine(policy: &Policy, upload: Base, state: Option<&dyn St
         upload_secret(&client(&policy.upload_secret), findings).await;
     }
     if works {
-        hooks(policy, &rest, state, findings).await;
+        hooks(policy, &rest, kept, findings).await;
     } else {
         let sentence = "Who else is told of this project's events is not known: the secret key has to work first.";
         findings.push(Finding::new("webhooks", State::Unknown, sentence));
@@ -112,11 +111,12 @@ async fn upload_secret(client: &Client, findings: &mut Vec<Finding>) {
 }
 
 /// Whom does Uploadcare tell, beside us?
-async fn hooks(policy: &Policy, client: &Client, state: Option<&dyn Store>, findings: &mut Vec<Finding>) {
+async fn hooks(policy: &Policy, client: &Client, kept: &Kept, findings: &mut Vec<Finding>) {
     const CHECK: &str = "webhooks";
-    let known = match state {
-        Some(state) => webhooks::known_slug(state).await.unwrap_or_default(),
-        None => None,
+    let ours = match kept {
+        Kept::Nothing => Ok(None),
+        Kept::There(state) => Ours::kept(&**state).await.map_err(drop),
+        Kept::Unreachable => Err(()),
     };
     let there = match client.webhooks_list().await {
         Ok(there) => there,
@@ -133,28 +133,53 @@ async fn hooks(policy: &Policy, client: &Client, state: Option<&dyn Store>, find
             return;
         }
     };
-    let ours = |target: &str| known.as_ref().is_some_and(|slug| target.ends_with(&format!("{}{slug}", webhooks::PATH)));
+    let events = policy.webhooks.as_ref().map(|terms| terms.events.as_slice()).unwrap_or_default();
+    let public_url = policy.public_url.as_ref().map(ToString::to_string);
     let before = findings.len();
-    for hook in there.iter().filter(|hook| !ours(&hook.target_url)) {
-        let sentence = format!(
-            "Webhook {} tells somebody else of {}: {}{}. If you do not know it, delete it.",
-            hook.id.0,
-            quoted(&hook.event),
-            quoted(&hook.target_url),
-            if hook.is_active { "" } else { " (switched off)" }
-        );
+    let mut heard = Vec::new();
+    for hook in &there {
+        let (id, event, target) = (hook.id.0, quoted(&hook.event), &hook.target_url);
+        let off = if hook.is_active { "" } else { " (switched off)" };
+        let (whose, told) = match &ours {
+            Ok(Some(ours)) => (ours.whose(hook, public_url.as_deref(), events), ours.hidden(target)),
+            Ok(None) => (Whose::Foreign, target.clone()),
+            Err(()) => {
+                if let Some(told) = maybe_ours(target) {
+                    let sentence = format!(
+                        "Webhook {id} tells {} of {event}{off}. Whether that is this signer is not known: the state \
+                         cannot be read.",
+                        quoted(&told)
+                    );
+                    findings.push(Finding::new(CHECK, State::Unknown, sentence));
+                    continue;
+                }
+                (Whose::Foreign, target.clone())
+            }
+        };
+        let sentence = match whose {
+            Whose::Wanted => {
+                heard.push(&hook.event);
+                continue;
+            }
+            Whose::Old => format!(
+                "Webhook {id} is an old one of this signer's own, for {event}: {}{off}. Run: updock-signer webhooks sync",
+                quoted(&told)
+            ),
+            Whose::Foreign => format!(
+                "Webhook {id} tells somebody else of {event}: {}{off}. If you do not know it, delete it.",
+                quoted(&told)
+            ),
+        };
+        findings.push(Finding::new(CHECK, State::Look, sentence));
+    }
+    let is_missing = |event: &Event| !heard.iter().any(|heard| *heard == event.as_str());
+    if ours.is_ok() && events.iter().any(is_missing) {
+        let sentence =
+            "This signer is not told of all events that it wants to know of. Run: updock-signer webhooks sync";
         findings.push(Finding::new(CHECK, State::Look, sentence));
     }
     if findings.len() == before {
-        let wanted = policy.webhooks.as_ref().map_or(0, |terms| terms.events.len());
-        let sentence = if there.len() < wanted {
-            "Nobody else is told of this project's events, and this signer is not told of all it wants to know. \
-             Run: updock-signer webhooks sync"
-        } else {
-            "Nobody else is told of this project's events."
-        };
-        let state = if there.len() < wanted { State::Look } else { State::Good };
-        findings.push(Finding::new(CHECK, state, sentence));
+        findings.push(Finding::new(CHECK, State::Good, "Nobody else is told of this project's events."));
     }
 }
 

@@ -1,7 +1,7 @@
 //! `updock-signer webhooks ...`.
 
 use super::subscriptions::Rotate;
-use super::{Finding, sync};
+use super::{Finding, HookTerms, sync};
 use crate::audit::command::recorded;
 use crate::log::Record;
 use crate::policy::Policy;
@@ -16,7 +16,8 @@ use updock_types::Area;
 /// What to do with webhooks.
 #[derive(Subcommand)]
 pub enum Webhooks {
-    /// Makes Uploadcare tell this signer what the policy names: creates, repairs, and says who else is told.
+    /// Makes Uploadcare tell this signer what the policy names: creates, repairs, removes what of its own it does
+    /// not name any more, and says who else is told.
     Sync {
         /// With a new secret; the old one is taken for 72 hours more.
         #[arg(long)]
@@ -49,21 +50,33 @@ pub async fn run(
     let unread = |error: crate::state::StateError| format!("the state cannot be read: {error}");
     match command {
         Webhooks::Sync { rotate, json } => {
-            let terms = policy
-                .webhooks
-                .as_ref()
-                .filter(|terms| !terms.events.is_empty())
-                .ok_or("the policy names no events; write events = [\"file.uploaded\"] below [webhooks]")?;
-            let address = policy.public_url.as_ref().ok_or(
-                "Uploadcare must know how to reach this signer; write public_url = \"https://...\" below [server]",
-            )?;
+            let none = HookTerms::default();
+            let terms = policy.webhooks.as_ref().unwrap_or(&none);
+            // Whoever takes out the last event wants no subscription any more; there may be some only where we had one.
+            if terms.events.is_empty() && super::known_slug(&*state).await.map_err(unread)?.is_none() {
+                return Err(
+                    "the policy names no events; write events = [\"file.uploaded\"] below [webhooks]".to_owned()
+                );
+            }
+            let address = match &policy.public_url {
+                Some(url) => url.to_string(),
+                None if terms.events.is_empty() => String::new(),
+                None => {
+                    let sentence = "Uploadcare must know how to reach this signer; write public_url = \"https://...\" \
+                                    below [server]";
+                    return Err(sentence.to_owned());
+                }
+            };
             let client =
                 Client::builder(policy.public_key.clone(), policy.secret.clone()).rest(policy.rest.clone()).build();
             let rotate = if *rotate { Rotate::Yes } else { Rotate::No };
-            let address = address.to_string();
             let act =
                 async { sync(&client, &*state, terms, &address, rotate).await.map_err(|error| error.to_string()) };
             let findings = recorded(policy, &state, asked(policy, rotate), act, |done| Some(ended(done))).await?;
+            if findings.is_empty() && !*json {
+                let sentence = "The policy names no events, and Uploadcare has no subscription of this signer's.";
+                writeln!(out, "{sentence}").map_err(unwritten)?;
+            }
             for finding in &findings {
                 if *json {
                     let text = serde_json::to_string(finding).map_err(|error| error.to_string())?;
@@ -134,11 +147,17 @@ fn ended(done: &Result<Vec<Finding>, String>) -> String {
         Finding::Made { event } => format!("made the subscription to {event}"),
         Finding::Repaired { event } => format!("repaired the subscription to {event}"),
         Finding::Good { event } => format!("found the subscription to {event} as it should be"),
+        Finding::Removed { id, event, .. } => {
+            format!("removed webhook {id}, an old one of its own for {}", quoted(event))
+        }
         Finding::Foreign { id, event, .. } => {
             format!("found that webhook {id} tells somebody else of {}", quoted(event))
         }
     };
     let told: Vec<String> = findings.iter().map(told).collect();
+    if told.is_empty() {
+        return "The signer's own webhooks are set up: the policy names no events, and there were none.".to_owned();
+    }
     format!("The signer's own webhooks are set up: {}.", told.join(", "))
 }
 
@@ -149,6 +168,9 @@ fn sentence(finding: &Finding) -> String {
             format!("Repaired the subscription to {event}: it was off, or had another secret.")
         }
         Finding::Good { event } => format!("The subscription to {event} is as it should be."),
+        Finding::Removed { id, event, target } => {
+            format!("Removed webhook {id}, an old one of this signer's own for {}: {}.", quoted(event), quoted(target))
+        }
         Finding::Foreign { id, event, target, active } => format!(
             "ALARM: webhook {id} tells somebody else of {}: {}{}. If you do not know it, delete it.",
             quoted(event),

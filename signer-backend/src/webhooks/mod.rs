@@ -67,10 +67,12 @@ impl HookTerms {
 /// Before the part of the path that cannot be guessed.
 pub(crate) const PATH: &str = "/hooks/uploadcare/";
 const SLUG: &str = "webhooks:slug";
+/// How long that part is.
+const SLUG_LENGTH: usize = 24;
 
 /// The path that Uploadcare calls: a name that cannot be guessed, made once and kept.
 pub async fn slug(state: &dyn State) -> Result<String, StateError> {
-    let kept = state.value_or(SLUG.to_owned(), crate::random::base62(24).into_bytes()).await?;
+    let kept = state.value_or(SLUG.to_owned(), crate::random::base62(SLUG_LENGTH).into_bytes()).await?;
     Ok(String::from_utf8_lossy(&kept).into_owned())
 }
 

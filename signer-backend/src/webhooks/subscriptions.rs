@@ -1,10 +1,12 @@
 //! Our own subscriptions: what Uploadcare should tell us, and with which secret it signs.
 //!
-//! [`sync`] makes what is missing, repairs what was changed, and says what it finds that is not ours: somebody else's
-//! address that is told of every upload is how files leave a project. A new secret is told to Uploadcare and the old
+//! [`sync`] makes what is missing, repairs what was changed, removes what is ours from an address or a list of events of
+//! before, and says what it finds that is not ours: somebody else's address that is told of every upload is how files
+//! leave a project. A new secret is told to Uploadcare and the old
 //! one taken along for 72 hours: so long may a delivery be on its way.
 
 use super::HookTerms;
+use super::ours::{Ours, Whose};
 use crate::random::base62;
 use crate::state::{State, StateError, now};
 use serde::{Deserialize, Serialize};
@@ -112,13 +114,22 @@ pub enum Finding {
         /// For this event.
         event: String,
     },
+    /// One of ours was left from an address or an event of before, or was there twice, and is gone.
+    Removed {
+        /// The subscription.
+        id: u64,
+        /// Of this event,
+        event: String,
+        /// at this address; what cannot be guessed of it is not told.
+        target: String,
+    },
     /// Somebody else is told.
     Foreign {
         /// The subscription.
         id: u64,
         /// Of this event,
         event: String,
-        /// at this address.
+        /// at this address; nothing in it tells our own.
         target: String,
         /// Is anything sent?
         active: bool,
@@ -136,8 +147,8 @@ pub enum SyncError {
     State(#[from] StateError),
 }
 
-/// Makes Uploadcare tell us what `terms` name, at `address` (where this signer is reached). With `rotate`, with a new
-/// secret.
+/// Makes Uploadcare tell us what `terms` name and nothing else, at `address` (where this signer is reached). With
+/// `rotate`, with a new secret. What is ours and not wanted is removed last, so that nothing goes untold meanwhile.
 pub async fn sync(
     client: &Client,
     state: &dyn State,
@@ -149,14 +160,20 @@ pub async fn sync(
     if rotate == Rotate::Yes {
         own.rotate(state).await?;
     }
-    let ours = format!("{}{}{}", address.trim_end_matches('/'), super::PATH, own.slug);
+    let ours = Ours::by(own.slug.clone()).ok_or_else(|| StateError::File {
+        path: super::SLUG.to_owned(),
+        why: "the kept address is empty; remove it, and run `updock-signer webhooks sync`".to_owned(),
+    })?;
     let there = client.webhooks_list().await?;
-    let mut findings = Vec::new();
+    let whose = |hook: &Webhook| ours.whose(hook, Some(address), &terms.events);
+    let (mut findings, mut stays) = (Vec::new(), Vec::new());
     for event in &terms.events {
         let name = event.as_str().to_owned();
-        findings.push(match there.iter().find(|hook| hook.target_url == ours && hook.event == name) {
+        let wanted = there.iter().find(|hook| hook.event == name && whose(hook) == Whose::Wanted);
+        stays.extend(wanted.map(|hook| hook.id));
+        findings.push(match wanted {
             None => {
-                make(client, &ours, *event, own.current()).await?;
+                make(client, &ours.at(address), *event, own.current()).await?;
                 Finding::Made { event: name }
             }
             Some(hook) if is_good(hook, own.current()) => Finding::Good { event: name },
@@ -166,13 +183,16 @@ pub async fn sync(
             }
         });
     }
-    let foreign = there.iter().filter(|hook| hook.target_url != ours);
-    findings.extend(foreign.map(|hook| Finding::Foreign {
-        id: hook.id.0,
-        event: hook.event.clone(),
-        target: hook.target_url.clone(),
-        active: hook.is_active,
-    }));
+    for hook in there.iter().filter(|hook| !stays.contains(&hook.id)) {
+        let (id, event, target) = (hook.id.0, hook.event.clone(), ours.hidden(&hook.target_url));
+        findings.push(match whose(hook) {
+            Whose::Foreign => Finding::Foreign { id, event, target, active: hook.is_active },
+            Whose::Wanted | Whose::Old => {
+                remove(client, hook.id).await?;
+                Finding::Removed { id, event, target }
+            }
+        });
+    }
     Ok(findings)
 }
 
@@ -204,4 +224,12 @@ async fn repair(client: &Client, id: WebhookId, secret: &str) -> Result<(), Erro
     let change =
         WebhookChange { is_active: Some(true), signing_secret: Some(secret.to_owned()), ..WebhookChange::default() };
     client.webhook_update(id, change).await.map(drop)
+}
+
+async fn remove(client: &Client, id: WebhookId) -> Result<(), Error> {
+    match client.webhook_delete(id).await {
+        // Somebody else removed it meanwhile.
+        Err(Error::Refused { status: 404, .. }) => Ok(()),
+        done => done,
+    }
 }

@@ -170,6 +170,51 @@ async fn subscribe(local: &LocalUploadcare, target: &str) {
 }
 
 #[tokio::test]
+async fn an_old_subscription_of_ours_is_named_as_ours_with_what_to_do() {
+    let local = stand_in(Config { signed_uploads: true, ..Config::default() }).await;
+    let folder = private();
+    let hooks = format!(
+        "[server]\npublic_url = \"https://new.example.com\"\n{VISITORS}[webhooks]\nevents = [\"file.uploaded\"]\n"
+    );
+    let policy = write_policy(folder.path(), "demosecretkey", &local.base_url(), &hooks);
+    let state = SqliteState::open(&folder.path().join("updock-signer.db")).await.unwrap();
+    let slug = updock_signer::webhooks::slug(&state).await.unwrap();
+    for host in ["new", "old"] {
+        subscribe(&local, &format!("https://{host}.example.com/hooks/uploadcare/{slug}")).await;
+    }
+    let (code, findings) = doctor(&policy).await;
+    let found = of(&findings, "webhooks");
+    assert_eq!((code, found.len(), found[0].0), (3, 1, "look"), "{findings:?}");
+    assert_eq!(
+        found[0].1,
+        "Webhook 2 is an old one of this signer's own, for \"file.uploaded\": \
+         \"https://old.example.com/hooks/uploadcare/hidden\". Run: updock-signer webhooks sync"
+    );
+}
+
+#[tokio::test]
+async fn without_the_state_our_own_subscription_is_not_called_somebody_elses() {
+    let local = stand_in(Config { signed_uploads: true, ..Config::default() }).await;
+    let folder = private();
+    let hooks = format!("{VISITORS}[webhooks]\nevents = [\"file.uploaded\"]\n");
+    let policy = write_policy(folder.path(), "demosecretkey", &local.base_url(), &hooks);
+    let slug = "k3v9Qm2xT7bR4wZ8nL5cY1dH";
+    subscribe(&local, &format!("https://signer.example.com/hooks/uploadcare/{slug}")).await;
+    subscribe(&local, "https://stranger.example.com/all").await;
+    let database = folder.path().join("updock-signer.db");
+    fs::write(&database, "this is no database, and long enough to be looked at as if it were one".repeat(10)).unwrap();
+    fs::set_permissions(&database, fs::Permissions::from_mode(0o600)).unwrap();
+    let (code, findings) = doctor(&policy).await;
+    assert_eq!((code, of(&findings, "state")[0].0), (1, "wrong"), "{findings:?}");
+    let mut found = of(&findings, "webhooks");
+    found.sort_unstable_by(|one, other| other.cmp(one));
+    assert_eq!(found.iter().map(|found| found.0).collect::<Vec<_>>(), ["unknown", "look"], "{findings:?}");
+    assert!(found[0].1.contains("https://signer.example.com/hooks/uploadcare/hidden"), "{findings:?}");
+    assert!(!found[0].1.contains("somebody else") && !found[0].1.contains(&slug[..20]), "{findings:?}");
+    assert!(found[1].1.contains("somebody else of \"file.uploaded\": \"https://stranger.example.com/all\""));
+}
+
+#[tokio::test]
 async fn what_others_on_the_machine_could_read_or_change_is_wrong() {
     let local = stand_in(Config { signed_uploads: true, ..Config::default() }).await;
     for (name, mode, expected) in [

@@ -357,3 +357,101 @@ async fn what_sync_was_asked_and_what_it_did_stands_in_the_log() {
     let (whole, told) = run(&scene.policy, &["audit", "verify"]);
     assert!(whole, "{told}");
 }
+
+/// A subscription of somebody's to uploads.
+async fn subscribe(scene: &Scene, target_url: String) {
+    let webhook = updock_types::rest::NewWebhook {
+        target_url,
+        event: updock_types::Event::FileUploaded,
+        is_active: Some(true),
+        signing_secret: None,
+        version: Some("0.7".to_owned()),
+    };
+    rest(scene).webhook_create(webhook).await.unwrap();
+}
+
+/// Writes other text into the policy.
+fn rewrite(scene: &Scene, before: &str, after: &str) {
+    let text = std::fs::read_to_string(&scene.policy).unwrap();
+    assert!(text.contains(before), "{before}: {text}");
+    std::fs::write(&scene.policy, text.replacen(before, after, 1)).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_ours_and_not_wanted_any_more_is_removed_by_sync() {
+    let (url, _) = target(0).await;
+    let scene = scene(&url, "").await;
+    let slug = scene.slug().await;
+    let (quiet, told) = run(&scene.policy, &["webhooks", "sync"]);
+    assert!(quiet && told.matches("Made a subscription").count() == 2, "{told}");
+    let old = format!("public_url = \"{}\"", scene.running.base);
+    let all = "events = [\"file.uploaded\", \"file.deleted\"]";
+    let there = async || {
+        let there = rest(&scene).webhooks_list().await.unwrap();
+        there.into_iter().map(|hook| format!("{} {}", hook.event, hook.target_url)).collect::<Vec<_>>()
+    };
+    let moved = "https://signer-that-has-moved-to-a-longer-name.example.com";
+    for (before, after, arguments, expected, left) in [
+        // Another address: what was made before is at the old one.
+        (
+            old.clone(),
+            format!("public_url = \"{moved}\""),
+            &["sync"][..],
+            &["Removed webhook 1, an old one of this signer's own for \"file.uploaded\"", "Removed webhook 2"][..],
+            vec![
+                format!("file.uploaded {moved}/hooks/uploadcare/{slug}"),
+                format!("file.deleted {moved}/hooks/uploadcare/{slug}"),
+            ],
+        ),
+        // An event less.
+        (
+            all.to_owned(),
+            "events = [\"file.uploaded\"]".to_owned(),
+            &["sync", "--json"],
+            &["{\"finding\":\"good\",\"event\":\"file.uploaded\"}", "{\"finding\":\"removed\",\"id\":4,"],
+            vec![format!("file.uploaded {moved}/hooks/uploadcare/{slug}")],
+        ),
+        // None at all.
+        (
+            "events = [\"file.uploaded\"]".to_owned(),
+            "events = []".to_owned(),
+            &["sync"],
+            &["Removed webhook 3, an old one"],
+            vec![],
+        ),
+        ("events = []".to_owned(), "events = [ ]".to_owned(), &["sync"], &["The policy names no events, and"], vec![]),
+    ] {
+        rewrite(&scene, &before, &after);
+        let (quiet, told) = run(&scene.policy, &[&["webhooks"], arguments].concat());
+        assert!(quiet && !told.contains(&slug[..20]), "{after}: {told}");
+        for expected in expected {
+            assert!(told.contains(expected), "{after}: {expected}: {told}");
+        }
+        let mut there = there().await;
+        there.sort_by_key(|hook| std::cmp::Reverse(hook.clone()));
+        assert_eq!(there, left, "{after}");
+    }
+    let (good, told) = run(&scene.policy, &["audit", "search", "--area", "webhooks"]);
+    for id in 1..=4 {
+        assert!(good && told.contains(&format!("removed webhook {id}, an old one of its own for ")), "{told}");
+    }
+    assert!(!told.contains(&slug[..20]), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_alarm_tells_nothing_of_our_own_address() {
+    let (url, _) = target(0).await;
+    let scene = scene(&url, "").await;
+    let slug = scene.slug().await;
+    // A sentence cuts what it quotes after 64 characters.
+    subscribe(&scene, format!("http://127.0.0.1:9/a-long-path-of-somebody-else/{slug}/more")).await;
+    subscribe(&scene, format!("http://127.0.0.1:9/copies?of={}", &slug[..20])).await;
+    for arguments in [&["webhooks", "sync"][..], &["webhooks", "sync", "--json"]] {
+        let (quiet, told) = run(&scene.policy, arguments);
+        assert!(!quiet && told.contains("127.0.0.1:9/copies?of=hidden"), "{told}");
+        let parts = |length: usize| (0..=slug.len() - length).map(move |at| at..at + length);
+        for part in parts(8) {
+            assert!(!told.contains(&slug[part.clone()]), "{part:?}: {told}");
+        }
+    }
+}
