@@ -1,7 +1,7 @@
 //! `GET /v1/audit`: the log, searched, followed and exported. `audit: read` shows a caller its own records, `audit:
 //! full` everyone's.
 
-use super::{Entry, csv_head, csv_line, entry::micros};
+use super::{Entry, command, csv_head, csv_line, entry::micros};
 use crate::decision::{Need, Verdict};
 use crate::own;
 use crate::policy::seconds;
@@ -118,6 +118,7 @@ pub(super) fn read_query(text: &str) -> Result<AuditQuery, Fault> {
             "area" => wanted.area = known(&mut Area::ALL.iter().map(|area| area.as_str()), "an area, like files")?,
             "operation" => {
                 let all = OPERATIONS.iter().map(|row| row.id.as_str()).chain(own::OWN.iter().map(|own| own.id));
+                let all = all.chain(command::OPERATIONS);
                 wanted.operation = known(&mut { all }, "an operation, like files.delete")?;
             }
             "verdict" => {

@@ -16,7 +16,8 @@ pub struct Report {
     pub records: u64,
     /// Checkpoints that were held against them, those from outside included.
     pub checkpoints: u64,
-    /// Decisions to allow whose outcome is not there: what ran when a process died, or runs right now.
+    /// Decisions to allow whose outcome is not there, of requests and of commands: what ran when a process died, or runs
+    /// right now.
     pub open: u64,
     /// What is wrong; nothing, if the log is whole.
     pub faults: Vec<Fault>,
@@ -180,7 +181,7 @@ impl Chain {
                     let what = "what searches look at is not what the record says";
                     self.fault(row.seq, what.to_owned(), report);
                 }
-                let acts = entry.operation.as_deref().is_some_and(has_outcome);
+                let acts = has_outcome(entry.operation.as_deref(), entry.caller.as_deref());
                 if let Some(request) = entry.request.filter(|_| acts) {
                     match (&*entry.phase, entry.verdict.as_deref()) {
                         ("decision", Some("allow")) => {
@@ -213,9 +214,13 @@ impl Chain {
     }
 }
 
-/// Does it end in a call of Uploadcare, and so in a second record?
-pub(crate) fn has_outcome(operation: &str) -> bool {
-    operation == "uploads.confirm" || updock_types::OPERATIONS.iter().any(|row| row.id.as_str() == operation)
+/// Does it end in a call of Uploadcare, or is it a command's (whoever else is let in has a name), and so in a second
+/// record?
+pub(crate) fn has_outcome(operation: Option<&str>, caller: Option<&str>) -> bool {
+    let calls = |operation: &str| {
+        operation == "uploads.confirm" || updock_types::OPERATIONS.iter().any(|row| row.id.as_str() == operation)
+    };
+    operation.is_some_and(|operation| caller.is_none() || calls(operation))
 }
 
 fn says_the_same(entry: &Entry<'_>, row: &AuditRow) -> bool {
@@ -260,6 +265,8 @@ mod tests {
 
     const CONFIRM: &str = "uploads.confirm";
     const READ: &str = "files.list";
+    const ISSUE: &str = "keys.issue";
+    const SYNC: &str = "webhooks.sync";
 
     fn key() -> Signing {
         Signing::from_seed([7; 32])
@@ -315,6 +322,7 @@ mod tests {
     fn what_was_allowed_is_open_until_its_outcome_is_there() {
         let decision = |verdict, operation| record(1, Phase::Decision, Some(verdict), operation);
         let outcome = |request| record(request, Phase::Outcome, None, READ);
+        let by_command = |record| Record { caller: None, ..record };
         for (records, open) in [
             (vec![decision(Verdict::Allow, READ)], 1),
             (vec![decision(Verdict::Allow, CONFIRM)], 1),
@@ -325,6 +333,13 @@ mod tests {
             // The signer answers these by itself: nothing comes after.
             (vec![decision(Verdict::Allow, "audit.search")], 0),
             (vec![record(1, Phase::Event, None, READ)], 0),
+            (vec![decision(Verdict::Allow, ISSUE)], 0),
+            // Commands have an outcome whatever they do.
+            (vec![by_command(decision(Verdict::Allow, ISSUE))], 1),
+            (vec![by_command(decision(Verdict::Allow, SYNC))], 1),
+            (vec![by_command(decision(Verdict::Allow, SYNC)), by_command(record(1, Phase::Outcome, None, SYNC))], 0),
+            // As they were written before they had one.
+            (vec![by_command(record(1, Phase::Event, None, ISSUE))], 0),
         ] {
             let report = report(&rows(&records), Vec::new());
             assert_eq!((report.open, faults(&report)), (open, vec![]), "{records:?}");

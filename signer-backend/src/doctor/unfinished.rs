@@ -1,5 +1,5 @@
-//! What a crash left: requests that were allowed and whose outcome is not in the audit log. Uploadcare may have done them
-//! or not, and nobody was told.
+//! What a crash left: requests and commands that were allowed and whose outcome is not in the audit log. They may have
+//! been done or not, and nobody was told.
 
 use super::{Finding, State};
 use crate::audit::{Entry, has_outcome, recorded};
@@ -26,6 +26,7 @@ const NAMED: usize = 5;
 struct Begun {
     at: i64,
     changes: bool,
+    by_command: bool,
     what: String,
 }
 
@@ -47,7 +48,7 @@ async fn begun(state: Arc<dyn Store>) -> Result<(Vec<Begun>, bool), StateError> 
     let (mut seen, mut ended, mut open) = (0, HashSet::new(), HashMap::new());
     while let Some(row) = rows.try_next().await? {
         seen += 1;
-        let acts = row.operation.as_deref().is_some_and(has_outcome);
+        let acts = has_outcome(row.operation.as_deref(), row.caller.as_deref());
         let Some(request) = row.request.filter(|_| acts) else { continue };
         match (row.phase.as_str(), row.verdict.as_deref()) {
             // Records come newest first, and a clock that was set back turns two of them around.
@@ -59,10 +60,12 @@ async fn begun(state: Arc<dyn Store>) -> Result<(Vec<Begun>, bool), StateError> 
             }
             ("decision", Some("allow")) if !ended.remove(&request) => {
                 let Ok(entry) = serde_json::from_str::<Entry>(&row.record) else { continue };
-                let (operation, caller) = (entry.operation.unwrap_or_default(), entry.caller.unwrap_or_default());
+                let by_command = entry.caller.is_none();
+                let (operation, caller) =
+                    (entry.operation.unwrap_or_default(), entry.caller.unwrap_or("a command".into()));
                 let what = format!("{operation} by {caller} at {} (request {request})", entry.at);
                 let changes = entry.level.as_deref() != Some(Level::Read.as_str());
-                open.insert(request, Begun { at: row.at, changes, what });
+                open.insert(request, Begun { at: row.at, changes, by_command, what });
             }
             _ => {}
         }
@@ -90,9 +93,15 @@ fn tell(begun: &[Begun], whole: bool, findings: &mut Vec<Finding>) {
             0 => String::new(),
             more => format!(", and {more} more"),
         };
+        let of_commands = if changes.iter().any(|begun| begun.by_command) {
+            " A command may be run again; if it was to make a key, revoke the one that `updock-signer keys list` has \
+             and nobody was shown."
+        } else {
+            ""
+        };
         let sentence = format!(
             "Nobody knows what came of {} {looked}: {}{more}. The signer or its machine went down meanwhile. Uploadcare may have done it or not: look there before it is asked for again; \
-             `updock-signer audit search --request ID` says what it was.{of_reads}",
+             `updock-signer audit search --request ID` says what it was.{of_commands}{of_reads}",
             counted(changes.len() as u64, "request"),
             named.join(", ")
         );

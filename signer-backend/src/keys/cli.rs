@@ -5,7 +5,7 @@
 use super::list::{self, Unnamed};
 use super::make::{self, Issuer, Plan};
 use super::standing::{Known, judge, line_of, of_policy, revoke};
-use crate::audit::command::recorded;
+use crate::audit::command::{asked, recorded};
 use crate::cli::PolicyFile;
 use crate::init::Grant;
 use crate::key::AgentKey;
@@ -224,9 +224,9 @@ impl House {
         act: impl Future<Output = Result<T, String>> + Send,
     ) -> Result<T, String> {
         let asked = record.text.clone();
-        let ended = |done: &Result<T, String>| {
-            let why = done.as_ref().err()?;
-            Some(format!("{asked} It came to nothing: {why}."))
+        let ended = |done: &Result<T, String>| match done {
+            Ok(_) => format!("{asked} It is done."),
+            Err(why) => format!("{asked} It came to nothing: {why}."),
         };
         recorded(&self.policy, &self.state, record, act, ended).await
     }
@@ -234,11 +234,9 @@ impl House {
     async fn make(&self, operation: &'static str, agent: &Agent, plan: Plan, json: bool) -> Result<String, String> {
         let Plan { key, row, words } = plan;
         let record = Record {
-            operation: Some(operation),
             key_id: Some(key.id().to_owned()),
             parent_key: row.parent.clone(),
-            policy: self.policy.digest.clone(),
-            ..Record::event(format!("A command on the signer's machine asked to {words}. Allowed: commands may."))
+            ..asked(&self.policy, operation, &words)
         };
         let add = async {
             let free = self.state.add_key(row.clone()).await.map_err(|error| kept(&error))?;
@@ -260,12 +258,8 @@ impl House {
         let before = row.is_some_and(|row| row.revoked_at.is_some());
         if !before {
             let record = Record {
-                operation: Some(KEY_REVOKE.id),
                 key_id: Some(id.to_string()),
-                policy: self.policy.digest.clone(),
-                ..Record::event(format!(
-                    "A command on the signer's machine asked to revoke key {id} of {name}. Allowed: commands may."
-                ))
+                ..asked(&self.policy, KEY_REVOKE.id, &format!("revoke key {id} of {name}"))
             };
             self.recorded(record, async { revoke(&*self.state, &known).await.map_err(|error| kept(&error)) }).await?;
         }

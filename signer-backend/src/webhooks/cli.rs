@@ -2,7 +2,7 @@
 
 use super::subscriptions::Rotate;
 use super::{Finding, HookTerms, sync};
-use crate::audit::command::recorded;
+use crate::audit::command::{self, recorded};
 use crate::log::Record;
 use crate::policy::Policy;
 use crate::sentence::quoted;
@@ -72,7 +72,7 @@ pub async fn run(
             let rotate = if *rotate { Rotate::Yes } else { Rotate::No };
             let act =
                 async { sync(&client, &*state, terms, &address, rotate).await.map_err(|error| error.to_string()) };
-            let findings = recorded(policy, &state, asked(policy, rotate), act, |done| Some(ended(done))).await?;
+            let findings = recorded(policy, &state, asked(policy, rotate), act, ended).await?;
             if findings.is_empty() && !*json {
                 let sentence = "The policy names no events, and Uploadcare has no subscription of this signer's.";
                 writeln!(out, "{sentence}").map_err(unwritten)?;
@@ -108,14 +108,30 @@ pub async fn run(
             Ok(true)
         }
         Webhooks::Replay { id } => {
-            if state.revive(*id, now()).await.map_err(unread)? {
-                writeln!(out, "{id} is sent again.").map_err(unwritten)?;
-                Ok(true)
-            } else {
-                Err(format!("{id} is not among what could not be sent; see `updock-signer webhooks dead`"))
+            // What is not there is no intention.
+            if !state.dead(u32::MAX).await.map_err(unread)?.iter().any(|errand| errand.id == *id) {
+                return Err(not_dead(*id));
             }
+            let words = format!("send dead webhook {id} again");
+            let asked =
+                Record { area: Some(Area::Webhooks.as_str()), ..command::asked(policy, command::REPLAY, &words) };
+            let act = async {
+                let revived = state.revive(*id, now()).await.map_err(|error| format!("the state: {error}"))?;
+                if revived { Ok(()) } else { Err(not_dead(*id)) }
+            };
+            let ended = |done: &Result<(), String>| match done {
+                Ok(()) => format!("Dead webhook {id} is to be sent again."),
+                Err(why) => format!("Dead webhook {id} is not sent again: {why}."),
+            };
+            recorded(policy, &state, asked, act, ended).await?;
+            writeln!(out, "{id} is sent again.").map_err(unwritten)?;
+            Ok(true)
         }
     }
+}
+
+fn not_dead(id: i64) -> String {
+    format!("{id} is not among what could not be sent; see `updock-signer webhooks dead`")
 }
 
 /// What the audit log has of a command before it does anything.
@@ -124,13 +140,8 @@ fn asked(policy: &Policy, rotate: Rotate) -> Record {
         Rotate::Yes => ", with a new secret",
         Rotate::No => "",
     };
-    Record {
-        area: Some(Area::Webhooks.as_str()),
-        policy: policy.digest.clone(),
-        ..Record::event(format!(
-            "A command on the signer's machine asked to set up the signer's own webhooks{secret}. Allowed: commands may."
-        ))
-    }
+    let words = format!("set up the signer's own webhooks{secret}");
+    Record { area: Some(Area::Webhooks.as_str()), ..command::asked(policy, command::SYNC, &words) }
 }
 
 /// What it has of how that ended: which subscriptions, and no addresses, which may hold secrets.

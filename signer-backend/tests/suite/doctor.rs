@@ -381,6 +381,67 @@ async fn a_signer_that_is_killed_leaves_what_doctor_finds() {
 }
 
 #[tokio::test]
+async fn a_command_that_is_cut_off_is_unfinished_as_a_request_is() {
+    // Takes what is sent and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let there = silent.local_addr().unwrap();
+    let folder = private();
+    let hooks = format!(
+        "[server]\npublic_url = \"https://signer.example.com\"\n{VISITORS}[webhooks]\nevents = [\"file.uploaded\"]\n"
+    );
+    let policy = write_policy(folder.path(), "demosecretkey", &format!("http://{there}/"), &hooks);
+    let verified = async || {
+        let mut command = tokio::process::Command::new(PROGRAM);
+        let output = command.args(["audit", "verify", "--json", "--config", &policy]).output().await.unwrap();
+        serde_json::from_slice::<Value>(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))["open"].clone()
+    };
+    let mut command = tokio::process::Command::new(PROGRAM);
+    let mut sync = command.args(["webhooks", "sync", "--config", &policy]).kill_on_drop(true).spawn().unwrap();
+    let asked = tokio::time::timeout(Duration::from_secs(20), silent.accept()).await.unwrap().unwrap();
+    sync.kill().await.unwrap();
+    drop((asked, silent));
+    assert_eq!(verified().await, 1);
+    let (_, findings) = doctor(&policy).await;
+    let found = of(&findings, "unfinished");
+    assert!(found.iter().any(|(state, text)| *state == "note" && text.starts_with("1 request of")), "{findings:?}");
+    // One that ends, well or not, is finished.
+    let mut command = tokio::process::Command::new(PROGRAM);
+    let output = command.args(["webhooks", "sync", "--config", &policy]).output().await.unwrap();
+    assert!(!output.status.success());
+    assert_eq!(verified().await, 1);
+}
+
+#[tokio::test]
+async fn commands_that_a_crash_left_are_told_with_what_to_do() {
+    let local = stand_in(Config { signed_uploads: true, ..Config::default() }).await;
+    let folder = private();
+    let policy = write_policy(folder.path(), "demosecretkey", &local.base_url(), VISITORS);
+    let state: Arc<dyn State> = Arc::new(SqliteState::open(&folder.path().join("updock-signer.db")).await.unwrap());
+    let key = Signing::kept(&*state, KEY).await.unwrap();
+    let log = AuditLog::start(state, key, AuditTerms::default(), None).await.unwrap();
+    for (request, caller, operation, phase) in [
+        ("cut", None, "keys.issue", Phase::Decision),
+        ("whole", None, "webhooks.sync", Phase::Decision),
+        ("whole", None, "webhooks.sync", Phase::Outcome),
+        // Over HTTP the signer answers it by itself, with one record.
+        ("http", Some("media".to_owned()), "keys.issue", Phase::Decision),
+    ] {
+        let verdict = (phase == Phase::Decision).then_some(Verdict::Allow);
+        let (at, request_id) = (SystemTime::now() - Duration::from_hours(1), Some(request.to_owned()));
+        let event = Record::event("x".to_owned());
+        let operation = Some(operation);
+        log.record(Record { at, phase, request_id, caller, operation, verdict, ..event }).await.unwrap();
+    }
+    log.end().await;
+    let (code, findings) = doctor(&policy).await;
+    let found = of(&findings, "unfinished");
+    assert_eq!((code, found.len(), found[0].0), (3, 1, "look"), "{findings:?}");
+    for expected in ["1 request in the last 7 days: keys.issue by a command at ", "(request cut)", "keys list"] {
+        assert!(found[0].1.contains(expected), "{expected}: {findings:?}");
+    }
+}
+
+#[tokio::test]
 async fn keys_that_sign_in_a_shared_database_are_pointed_out() {
     let Some(database) = crate::postgres::Database::fresh().await else { return };
     let local = stand_in(Config { signed_uploads: true, ..Config::default() }).await;

@@ -347,6 +347,14 @@ async fn what_sync_was_asked_and_what_it_did_stands_in_the_log() {
     for (text, expected) in texts.iter().zip(&expected) {
         assert!(text.contains(expected.as_str()), "{expected}: {text}");
     }
+    // Each pair has a request id of its own.
+    for pair in records.chunks(2) {
+        assert_eq!((&pair[0]["phase"], &pair[1]["phase"]), (&"decision".into(), &"outcome".into()), "{pair:?}");
+        assert_eq!(pair[0]["operation"], "webhooks.sync");
+        assert_eq!(pair[0]["request"], pair[1]["request"]);
+    }
+    let ids: std::collections::HashSet<_> = records.iter().filter_map(|record| record["request"].as_str()).collect();
+    assert_eq!(ids.len(), records.len() / 2, "{records:?}");
     let slug = scene.slug().await;
     secrets.sort_unstable();
     secrets.dedup();
@@ -454,4 +462,40 @@ async fn the_alarm_tells_nothing_of_our_own_address() {
             assert!(!told.contains(&slug[part.clone()]), "{part:?}: {told}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_replayed_stands_in_the_log_with_its_outcome() {
+    use updock_signer::state::{Delivery, ErrandOutcome, State as _};
+    let folder = tempfile::tempdir().unwrap();
+    let policy = write_policy(folder.path(), "demosecretkey\n", "http://127.0.0.1:9/", VISITORS);
+    let state = SqliteState::open(&folder.path().join("updock-signer.db")).await.unwrap();
+    let event = Delivery {
+        dedupe: "d1".to_owned(),
+        event: "file.uploaded".to_owned(),
+        file: Some(FILE.to_owned()),
+        terminal: false,
+        version: None,
+        body: "{}".to_owned(),
+        at: 1,
+        keep: 100,
+        targets: vec!["cms".to_owned()],
+    };
+    state.receive(event).await.unwrap();
+    let errand = state.due(5, 50, 1).await.unwrap().remove(0);
+    assert_eq!(errand.id, 1);
+    state.ran(errand.id, ErrandOutcome::Dead { error: "500".to_owned() }).await.unwrap();
+    let (good, told) = run(&policy, &["webhooks", "replay", "1"]);
+    assert!(good && told.contains("1 is sent again."), "{told}");
+    let (good, told) = run(&policy, &["webhooks", "replay", "1"]);
+    assert!(!good && told.contains("1 is not among what could not be sent"), "{told}");
+    let (_, told) = run(&policy, &["audit", "search", "--operation", "webhooks.replay"]);
+    assert_eq!(told.lines().count(), 2, "{told}");
+    for expected in
+        ["asked to send dead webhook 1 again. Allowed: commands may. [", "Dead webhook 1 is to be sent again."]
+    {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+    let (whole, told) = run(&policy, &["audit", "verify"]);
+    assert!(whole && told.contains(" 0 requests without an outcome"), "{told}");
 }
