@@ -19,7 +19,7 @@ use updock_signer::init::Init;
 use updock_signer::keys::cli::{self as keys, KeysCommand};
 use updock_signer::log::LineLog;
 use updock_signer::policy::cli::{PolicyCommand, summary};
-use updock_signer::policy::{self, Keeping, Policy, Secrets};
+use updock_signer::policy::{self, Keeping, Policy, Secrets, Signs};
 use updock_signer::reload::Reload;
 use updock_signer::signing::{Signing, Verifying};
 use updock_signer::state::{self, State};
@@ -274,7 +274,7 @@ fn keys(file: &PolicyFile, command: &KeysCommand) -> Result<(), String> {
 }
 
 fn verify_receipt(file: &PolicyFile, text: &str, json: bool) -> Result<(), String> {
-    let policy = file.look(Secrets::Signing)?;
+    let policy = file.look(Secrets::Signing(Signs::Receipts))?;
     let key = runtime()?.block_on(receipt_key(&policy))?;
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
     let verified = receipt::verify(&[key], text.trim(), now);

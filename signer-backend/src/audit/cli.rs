@@ -2,7 +2,7 @@
 
 use super::http::{ends, export, fits, more, read_query};
 use super::{Entry, SpokenMark, csv_head, csv_line, verify};
-use crate::policy::Secrets;
+use crate::policy::{Secrets, Signs};
 use crate::sentence::counted;
 use crate::signing::{Signing, Verifying};
 use crate::state::{AuditQuery, AuditRow, State};
@@ -104,7 +104,7 @@ impl Audit {
     /// What it must know of the policy's secrets. Who brings the public key along needs none that signs.
     pub fn secrets(&self) -> Secrets {
         match self {
-            Self::Verify { public_key: None, .. } => Secrets::Signing,
+            Self::Verify { public_key: None, .. } => Secrets::Signing(Signs::Checkpoints),
             Self::Verify { .. } | Self::Tail { .. } | Self::Search { .. } | Self::Export { .. } => Secrets::State,
         }
     }

@@ -11,7 +11,7 @@ use crate::init::Grant;
 use crate::key::AgentKey;
 use crate::log::Record;
 use crate::own::{KEY_DERIVE, KEY_ISSUE, KEY_REVOKE};
-use crate::policy::{Agent, Place, ReadPolicy, Secrets, agent_id};
+use crate::policy::{Agent, Place, ReadPolicy, Secrets, Signs, agent_id};
 use crate::sentence::quoted;
 use crate::state::{self, KeyRow, State, StateError, now};
 use clap::{Args, Subcommand};
@@ -114,7 +114,7 @@ pub async fn run(command: &KeysCommand, file: &PolicyFile, out: &mut (dyn Write 
             new(&agent, *json)
         }
         KeysCommand::Issue { agent, new } => {
-            let house = House::open(file, Secrets::Signing).await?;
+            let house = House::open(file).await?;
             let agent = house.agent(agent)?;
             let asked =
                 IssueKeyRequest { agent: None, label: new.label.clone(), expires_in: new.expires.unwrap_or_default() };
@@ -122,7 +122,7 @@ pub async fn run(command: &KeysCommand, file: &PolicyFile, out: &mut (dyn Write 
             house.make(KEY_ISSUE.id, agent, plan, new.json).await?
         }
         KeysCommand::Derive { parent, grant, all_grants: _, only, rate, new } => {
-            let house = House::open(file, Secrets::Signing).await?;
+            let house = House::open(file).await?;
             let (agent, held) = house.held(parent).await?;
             let levels = || grant.iter().map(|grant| (grant.area(), grant.level())).collect();
             let asked = DeriveKeyRequest {
@@ -150,7 +150,7 @@ pub async fn run(command: &KeysCommand, file: &PolicyFile, out: &mut (dyn Write 
             };
             lines.concat()
         }
-        KeysCommand::Revoke { id, json } => House::open(file, Secrets::Signing).await?.revoke(id, *json).await?,
+        KeysCommand::Revoke { id, json } => House::open(file).await?.revoke(id, *json).await?,
     };
     out.write_all(text.as_bytes()).map_err(|error| format!("standard output cannot be written: {error}"))
 }
@@ -166,8 +166,9 @@ struct House {
 }
 
 impl House {
-    async fn open(file: &PolicyFile, secrets: Secrets) -> Result<Self, String> {
-        let policy = file.look(secrets)?;
+    /// For whoever changes something, which is recorded.
+    async fn open(file: &PolicyFile) -> Result<Self, String> {
+        let policy = file.look(Secrets::Signing(Signs::Checkpoints))?;
         if policy.keeping.place == Place::Memory {
             return Err("this policy keeps its state in memory, where only the running signer sees it; ask that over HTTP, at /v1/keys".to_owned());
         }

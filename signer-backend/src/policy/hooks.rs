@@ -73,7 +73,7 @@ impl Checker<'_> {
             self.outward_address(url, networks)?;
             let key = match self.secrets {
                 Secrets::All => self.secret_text(secret, "the target's secret")?,
-                Secrets::Unread | Secrets::State | Secrets::Signing => format!("whsec_{}", base62(32)),
+                Secrets::Unread | Secrets::State | Secrets::Signing(_) => format!("whsec_{}", base62(32)),
             };
             let secret = TargetSecret::parse(&key).ok_or_else(|| {
                 let sentence = "a target's secret is `whsec_` and 24 to 64 bytes in base64, as Standard Webhooks has it; \

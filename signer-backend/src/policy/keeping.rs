@@ -1,7 +1,7 @@
 //! The sections `[state]`, `[audit]` and `[receipts]`: where the signer keeps what it must not forget, and with which
 //! keys it signs.
 
-use super::{Checker, PolicyError, Secrets, text};
+use super::{Checker, PolicyError, Signs, text};
 use crate::audit::AuditTerms;
 use crate::signing::{Signing, from_hex};
 use std::fmt;
@@ -106,7 +106,7 @@ impl Checker<'_> {
             (None, None) => Place::Sqlite(self.sources.directory.join(STATE_FILE)),
             (Some(path), None) => Place::Sqlite(self.sources.directory.join(path.get_ref())),
             // Never opened: who opens the state has its address read.
-            (None, Some(_)) if cfg!(feature = "postgres") && self.secrets < Secrets::State => {
+            (None, Some(_)) if cfg!(feature = "postgres") && !self.secrets.hold_state() => {
                 Place::Postgres(String::new())
             }
             (None, Some(source)) if cfg!(feature = "postgres") => {
@@ -125,11 +125,17 @@ impl Checker<'_> {
         if let Some(text) = &audit.checkpoint {
             terms.checkpoint_after = self.span_of_time(text)?;
         }
-        let mut receipt_terms = ReceiptTerms { key: self.signing(receipts.key.as_ref())?, ..ReceiptTerms::default() };
+        let mut receipt_terms =
+            ReceiptTerms { key: self.signing(Signs::Receipts, receipts.key.as_ref())?, ..ReceiptTerms::default() };
         if let Some(text) = &receipts.ttl {
             receipt_terms.ttl = self.span_of_time(text)?;
         }
-        Ok(Keeping { place, audit: terms, audit_key: self.signing(audit.key.as_ref())?, receipts: receipt_terms })
+        Ok(Keeping {
+            place,
+            audit: terms,
+            audit_key: self.signing(Signs::Checkpoints, audit.key.as_ref())?,
+            receipts: receipt_terms,
+        })
     }
 
     fn span_of_time(&self, text: &Spanned<String>) -> Result<Duration, PolicyError> {
@@ -139,8 +145,12 @@ impl Checker<'_> {
         }
     }
 
-    fn signing(&self, source: Option<&Spanned<super::file::Source>>) -> Result<Option<Signing>, PolicyError> {
-        let Some(source) = source.filter(|_| self.secrets >= Secrets::Signing) else { return Ok(None) };
+    fn signing(
+        &self,
+        what: Signs,
+        source: Option<&Spanned<super::file::Source>>,
+    ) -> Result<Option<Signing>, PolicyError> {
+        let Some(source) = source.filter(|_| self.secrets.hold_key_of(what)) else { return Ok(None) };
         let text = self.secret_text(source, "the signing key")?;
         let seed = from_hex(text.trim()).and_then(|seed| <[u8; 32]>::try_from(seed).ok()).ok_or_else(|| {
             let sentence = "a signing key is 32 random bytes as 64 small hexadecimal digits; \

@@ -26,7 +26,7 @@ pub use explain::{Explanation, Question};
 pub use file::Violations;
 pub use keeping::{Keeping, Place, ReceiptTerms};
 pub(crate) use reading::others_may_write;
-pub use reading::{ReadPolicy, Secrets};
+pub use reading::{ReadPolicy, Secrets, Signs};
 pub use simulate::{Change, Simulation};
 pub(crate) use text::seconds;
 pub use text::{HookPrefix, Origin, Rate};
@@ -486,7 +486,7 @@ impl Checker<'_> {
     }
 
     fn secret(&self, source: &Spanned<file::Source>) -> Result<SecretKey, PolicyError> {
-        let text = if self.secrets < Secrets::All { base62(40) } else { self.secret_text(source, "the secret key")? };
+        let text = if self.secrets == Secrets::All { self.secret_text(source, "the secret key")? } else { base62(40) };
         SecretKey::parse(&text).map_err(|error| self.at(&source.span(), error.to_string()))
     }
 

@@ -10,17 +10,38 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::path::Path;
 
-/// Which of the secrets that a policy points to are read. Each has those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Which of the secrets that a policy points to are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Secrets {
     /// None: the question is about what is written.
     Unread,
     /// The address of the state.
     State,
-    /// The keys that sign checkpoints and receipts, too.
-    Signing,
-    /// The project's keys and those of webhooks, too.
+    /// That, and one key that signs.
+    Signing(Signs),
+    /// All of them, the project's keys and those of webhooks too.
     All,
+}
+
+/// What a signing key of the policy signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signs {
+    /// Ends of the audit log's chains.
+    Checkpoints,
+    /// Receipts of confirmed uploads.
+    Receipts,
+}
+
+impl Secrets {
+    /// Is the address of the state read?
+    pub(super) fn hold_state(self) -> bool {
+        self != Self::Unread
+    }
+
+    /// Is the key read that signs `what`?
+    pub(super) fn hold_key_of(self, what: Signs) -> bool {
+        self == Self::All || self == Self::Signing(what)
+    }
 }
 
 /// A policy to ask. Where its secrets were not read, keys that nobody has stand in their place.

@@ -349,14 +349,12 @@ fn a_policy_that_others_can_write_is_refused_at_start_and_by_every_command() {
 }
 
 #[test]
-fn commands_that_never_call_uploadcare_need_none_of_its_secrets() {
+fn commands_that_never_call_uploadcare_need_none_of_its_secrets_and_no_key_but_the_one_they_use() {
     let folder = tempfile::tempdir().unwrap();
     let (_, agents) = crate::stage::agent("media", "files = \"read\"");
     let hooks = "[webhooks]\nsecrets = [{ file = \"absent\" }]\n[webhooks.targets.cms]\n\
         url = \"https://cms.example.com/\"\nsecret = { env = \"ABSENT\" }\n";
     let policy = write_policy(folder.path(), "s", "http://127.0.0.1:9/", &format!("{agents}{hooks}"));
-    // What signs is not there either: only who signs, or holds a signature against it, is stopped by that.
-    let signing = "[audit]\nkey = { file = \"absent\" }\n[receipts]\nkey = { file = \"absent\" }\n";
     let cases = folder.path().join("cases.toml");
     fs::write(&cases, "[[case]]\ncaller = \"media\"\noperation = \"files.list\"\nexpect = \"allow\"\n").unwrap();
     let cases = cases.to_str().unwrap();
@@ -367,28 +365,43 @@ fn commands_that_never_call_uploadcare_need_none_of_its_secrets() {
         let state = updock_signer::state::SqliteState::open(&house).await.unwrap();
         updock_signer::signing::Signing::kept(&state, updock_signer::audit::KEY).await.unwrap();
     });
+    let own = folder.path().join("own");
+    fs::write(&own, "07".repeat(32)).unwrap();
+    fs::set_permissions(&own, fs::Permissions::from_mode(0o600)).unwrap();
+    let (audit, receipts) = (Some("audit"), Some("receipts"));
     drop(runtime);
     let public_key = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
-    for (arguments, signs) in [
-        (&["check"][..], false),
-        (&["policy", "check"], false),
-        (&["policy", "explain", "media", "files.list"], false),
-        (&["policy", "test", cases], false),
-        (&["policy", "simulate", "--with", &policy], false),
-        (&["audit", "search"], false),
-        (&["audit", "export"], false),
-        (&["audit", "verify", "--public-key", public_key], false),
-        (&["audit", "verify"], true),
-        (&["keys", "list"], false),
-        (&["keys", "issue", "--agent", "media"], true),
-        (&["webhooks", "dead"], false),
+    for (arguments, needed) in [
+        (&["check"][..], None),
+        (&["policy", "check"], None),
+        (&["policy", "explain", "media", "files.list"], None),
+        (&["policy", "test", cases], None),
+        (&["policy", "simulate", "--with", &policy], None),
+        (&["audit", "search"], None),
+        (&["audit", "export"], None),
+        (&["audit", "verify", "--public-key", public_key], None),
+        (&["audit", "verify"], audit),
+        (&["keys", "list"], None),
+        (&["keys", "issue", "--agent", "media"], audit),
+        (&["keys", "derive", "0123456789", "--all-grants"], audit),
+        (&["keys", "revoke", "0123456789"], audit),
+        (&["receipts", "verify", "x.y.z"], receipts),
+        (&["webhooks", "dead"], None),
     ] {
         let (good, told) = run(&policy, arguments);
-        assert!(good, "{arguments:?}: {told}");
+        // What is asked of keys and receipts that are none ends otherwise, but not for want of a secret.
+        let of_none = ["derive", "revoke", "receipts"].iter().any(|word| arguments.contains(word));
+        assert!(good != of_none && !told.contains("cannot be read"), "{arguments:?}: {told}");
         let text = fs::read_to_string(&policy).unwrap();
-        fs::write(&policy, format!("{text}{signing}")).unwrap();
-        let (good, told) = run(&policy, arguments);
-        assert_eq!(good, !signs, "{arguments:?} without the signing key: {told}");
+        // What signs is taken away, one key at a time: only who signs with it, or holds a signature against it, is
+        // stopped by that.
+        for absent in ["audit", "receipts"] {
+            let key = |of| format!("[{of}]\nkey = {{ file = \"{}\" }}\n", if of == absent { "absent" } else { "own" });
+            fs::write(&policy, format!("{text}{}{}", key("audit"), key("receipts"))).unwrap();
+            let (_, told) = run(&policy, arguments);
+            let stopped = told.contains("absent cannot be read");
+            assert_eq!(stopped, needed == Some(absent), "{arguments:?} without the key of [{absent}]: {told}");
+        }
         fs::write(&policy, text).unwrap();
     }
     // And what does call it, or lets others, does not start without them.
