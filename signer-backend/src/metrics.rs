@@ -54,6 +54,7 @@ pub struct Metrics {
     decisions: Mutex<BTreeMap<(String, &'static str, &'static str), u64>>,
     answers: Mutex<BTreeMap<u16, u64>>,
     unrecorded: AtomicU64,
+    refused_unrecorded: AtomicU64,
     left_out: AtomicU64,
     webhooks: Mutex<BTreeMap<&'static str, u64>>,
     policies: Mutex<BTreeMap<&'static str, u64>>,
@@ -101,6 +102,11 @@ impl Metrics {
         self.unrecorded.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A request was refused because its decision could not be recorded.
+    pub fn refused_unrecorded(&self) {
+        self.refused_unrecorded.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Somebody was turned away without a record of their own.
     pub fn left_out(&self) {
         self.left_out.fetch_add(1, Ordering::Relaxed);
@@ -143,6 +149,12 @@ impl Metrics {
         );
         let _ = writeln!(text, "# TYPE updock_unrecorded_reads_total counter");
         let _ = writeln!(text, "updock_unrecorded_reads_total {}", self.unrecorded.load(Ordering::Relaxed));
+        let _ = writeln!(
+            text,
+            "# HELP updock_unrecorded_refusals_total Requests refused because nothing could be recorded."
+        );
+        let _ = writeln!(text, "# TYPE updock_unrecorded_refusals_total counter");
+        let _ = writeln!(text, "updock_unrecorded_refusals_total {}", self.refused_unrecorded.load(Ordering::Relaxed));
         let _ = writeln!(
             text,
             "# HELP updock_turned_away_unrecorded_total Requests turned away without a record of their own."

@@ -472,27 +472,30 @@ impl Signer {
             }
             return Ok(());
         }
-        // Counted where it is written down, so that the numbers say what the log says.
-        if let (Some(caller), Some(operation), Some(verdict)) = (&record.caller, record.operation, record.verdict) {
-            self.0.metrics.decided(caller, operation, verdict);
-        }
+        let decided = record.caller.clone().zip(record.operation).zip(record.verdict);
         let start = Instant::now();
         let recorded = self.0.log.record(record).await;
         self.0.metrics.recorded.took(start.elapsed());
-        match recorded {
+        let counted = match recorded {
             Err(error) if reads && self.policy().keeping.audit.on_failure == OnFailure::Count => {
                 self.0.metrics.unrecorded();
                 tracing::error!(%error, "a read goes on although its decision cannot be recorded");
                 Ok(())
             }
             recorded => recorded.map_err(|error| {
+                self.0.metrics.refused_unrecorded();
                 tracing::error!(%error, "a request is refused because its decision cannot be recorded");
                 Fault::new(
                     ProblemKind::Unavailable,
                     "The decision cannot be recorded, so nothing was done; try again later.",
                 )
             }),
+        };
+        // Counted once it holds: what came to nothing because it could not be written down is no decision.
+        if let (Ok(()), Some(((caller, operation), verdict))) = (&counted, decided) {
+            self.0.metrics.decided(&caller, operation, verdict);
         }
+        counted
     }
 
     /// Decides on `what`; records a refusal, and an approval too unless its own sentence follows.

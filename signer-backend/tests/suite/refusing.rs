@@ -5,10 +5,12 @@ use crate::keeping::{House, run};
 use crate::postgres::Database;
 use crate::process::{PROGRAM, write_policy};
 use crate::stage::{PNG, SECRET, VISITORS, agent, bearer, upload};
+use http_body_util::BodyExt;
 use sqlx::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tower::ServiceExt;
 use updock_local::LocalUploadcare;
 use updock_signer::log::{DecisionLog, LogError, Record, Recording};
 use updock_signer::policy::{Policy, Sources};
@@ -25,7 +27,7 @@ impl DecisionLog for Full {
 }
 
 #[tokio::test]
-async fn what_cannot_be_recorded_is_not_done() {
+async fn what_cannot_be_recorded_is_not_done_and_not_counted_as_allowed() {
     for (audit, read, reached) in [("", 503, 0), ("[audit]\non_failure = \"count\"\n", 200, 1)] {
         let local = LocalUploadcare::start().await.unwrap();
         let (key, section) = agent("media", "files = \"full\"");
@@ -50,7 +52,20 @@ async fn what_cannot_be_recorded_is_not_done() {
         assert_eq!((reply.status.as_u16(), reply.kind().as_str()), (503, "unavailable"));
         assert_eq!(local.requests().iter().filter(|request| request.path.starts_with("/files/")).count(), reached);
         serving.abort();
+        let metrics = numbers(&signer).await;
+        for (operation, done) in [("files.list", reached > 0), ("files.delete", false)] {
+            let counted = metrics.contains(&format!("operation=\"{operation}\",verdict=\"allow\""));
+            assert_eq!(counted, done, "{operation}, {audit}: {metrics}");
+        }
+        let refused = format!("\nupdock_unrecorded_refusals_total {}\n", 2 - reached);
+        assert!(metrics.contains(&refused), "{audit}: {metrics}");
     }
+}
+
+async fn numbers(signer: &Signer) -> String {
+    let request = http::Request::get("/metrics").body(axum::body::Body::empty()).unwrap();
+    let answer = signer.metrics_router().oneshot(request).await.unwrap();
+    String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
 
 /// What lies at the database's path and beside it.
