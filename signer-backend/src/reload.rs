@@ -7,7 +7,7 @@
 
 use crate::Signer;
 use crate::log::Record;
-use crate::policy::{Policy, others_may_write};
+use crate::policy::{Policy, others_may_change};
 use sha2::{Digest, Sha256};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -93,11 +93,12 @@ impl Reload {
     }
 }
 
-/// A digest of what is in these files, and of whether others can write the policy: with another mode it is read anew.
+/// A digest of what is in these files, and of whether others can change them: with another mode they are read anew.
 fn contents(policy: &Path, others: &[PathBuf]) -> [u8; 32] {
     let mut digest = Sha256::new();
-    digest.update([u8::from(std::fs::metadata(policy).is_ok_and(|metadata| others_may_write(&metadata)))]);
     for path in std::iter::once(policy).chain(others.iter().map(PathBuf::as_path)) {
+        let others = std::fs::metadata(path).ok().and_then(|metadata| others_may_change(&metadata));
+        digest.update([u8::from(others.is_some())]);
         match std::fs::read(path) {
             Ok(bytes) => digest.update(Sha256::digest(bytes)),
             Err(error) => digest.update(format!("{:?}", error.kind())),

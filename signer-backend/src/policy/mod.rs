@@ -25,7 +25,7 @@ pub(crate) use error::closest;
 pub use explain::{Explanation, Question};
 pub use file::Violations;
 pub use keeping::{Keeping, Place, ReceiptTerms};
-pub(crate) use reading::others_may_write;
+pub(crate) use reading::others_may_change;
 pub use reading::{ReadPolicy, Secrets, Signs};
 pub use simulate::{Change, Simulation};
 pub(crate) use text::seconds;
@@ -395,8 +395,7 @@ impl Checker<'_> {
     fn shadow(&self, shadow: &file::Shadow) -> Option<Policy> {
         let path = self.sources.directory.join(shadow.file.get_ref());
         self.files.borrow_mut().push(path.clone());
-        let read = std::fs::read_to_string(&path).map_err(|error| format!("it cannot be read: {error}"));
-        let read = read.and_then(|text| {
+        let read = reading::text_of(&path).and_then(|text| {
             let file: file::File =
                 toml::from_str(&text).map_err(|error| PolicyError::reading(&text, &error).to_string())?;
             // A shadow has no shadow.

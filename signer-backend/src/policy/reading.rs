@@ -81,34 +81,51 @@ impl Policy {
     }
 }
 
+/// Why others on this machine could change a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Others {
+    /// Its group or everybody may write it; its mode.
+    Write(u32),
+    /// It belongs to somebody who is neither root nor this process's user.
+    Own(u32),
+}
+
 /// Could others on this machine change this file? Where there are no modes, nobody says so.
-pub(crate) fn others_may_write(metadata: &Metadata) -> bool {
+pub(crate) fn others_may_change(metadata: &Metadata) -> Option<Others> {
     #[cfg(unix)]
     {
-        use std::os::unix::fs::PermissionsExt;
-        metadata.permissions().mode() & 0o022 != 0
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        let mode = metadata.permissions().mode() & 0o777;
+        let (owner, own) = (metadata.uid(), rustix::process::geteuid().as_raw());
+        if mode & 0o022 != 0 {
+            return Some(Others::Write(mode));
+        }
+        (owner != 0 && owner != own).then_some(Others::Own(owner))
     }
     #[cfg(not(unix))]
     {
         let _ = metadata;
-        false
+        None
     }
 }
 
 /// What is in a policy file, if nobody else on this machine could have written it.
-fn text_of(path: &Path) -> Result<String, String> {
+pub(super) fn text_of(path: &Path) -> Result<String, String> {
     let cannot = |error: std::io::Error| format!("the file cannot be read: {error}");
     let mut file = File::open(path).map_err(cannot)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // Of the file that was opened, whatever stands at its path by now.
-        let metadata = file.metadata().map_err(cannot)?;
-        let mode = metadata.permissions().mode() & 0o777;
-        if others_may_write(&metadata) {
+    let shown = path.display();
+    // Of the file that was opened, whatever stands at its path by now.
+    match others_may_change(&file.metadata().map_err(cannot)?) {
+        None => {}
+        Some(Others::Write(mode)) => {
             return Err(format!(
-                "others on this machine could change what is allowed (mode {mode:03o}); run: chmod go-w {}",
-                path.display()
+                "others on this machine could change what is allowed (mode {mode:03o}); run: chmod go-w {shown}"
+            ));
+        }
+        Some(Others::Own(owner)) => {
+            return Err(format!(
+                "it belongs to another user (uid {owner}), who could change what is allowed; \
+                run as root: chown root {shown}"
             ));
         }
     }

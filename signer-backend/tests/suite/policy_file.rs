@@ -349,6 +349,39 @@ fn a_policy_that_others_can_write_is_refused_at_start_and_by_every_command() {
 }
 
 #[test]
+fn a_policy_of_another_user_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = write_policy(folder.path(), "s", "http://127.0.0.1:9/", VISITORS);
+    assert!(run(&policy, &["check"]).0);
+    // Only root can give a file away; who else runs this has one that root owns, which is as good as an own one.
+    if std::os::unix::fs::chown(&policy, Some(12345), None).is_err() {
+        return;
+    }
+    let (good, told) = run(&policy, &["check"]);
+    let expected = format!(
+        "it belongs to another user (uid 12345), who could change what is allowed; run as root: chown root {policy}"
+    );
+    assert!(!good && told.contains(&expected), "{told}");
+}
+
+#[test]
+fn a_shadow_policy_that_others_can_write_is_pointed_out_and_not_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = format!("[shadow]\nfile = \"next.toml\"\n{VISITORS}");
+    let policy = write_policy(folder.path(), "s", "http://127.0.0.1:9/", &rules);
+    let next = folder.path().join("next.toml");
+    fs::copy(&policy, &next).unwrap();
+    for (mode, asked) in [(0o600, true), (0o666, false), (0o620, false), (0o644, true)] {
+        fs::set_permissions(&next, fs::Permissions::from_mode(mode)).unwrap();
+        let loaded = Policy::load(Path::new(&policy), None).unwrap();
+        assert_eq!(loaded.shadow.is_some(), asked, "{mode:o}");
+        let (good, told) = run(&policy, &["check"]);
+        let expected = format!("is not asked: others on this machine could change what is allowed (mode {mode:03o})");
+        assert_eq!((good, told.contains(&expected)), (true, !asked), "{mode:o}: {told}");
+    }
+}
+
+#[test]
 fn commands_that_never_call_uploadcare_need_none_of_its_secrets_and_no_key_but_the_one_they_use() {
     let folder = tempfile::tempdir().unwrap();
     let (_, agents) = crate::stage::agent("media", "files = \"read\"");
