@@ -88,14 +88,27 @@ pub(super) fn hint<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Str
     closest(given, known).map(|best| format!("; did you mean `{best}`?")).unwrap_or_default()
 }
 
-/// 1 for equal, 0 for nothing in common; forgives a swap in a short word as well as a missing end of a long one.
+/// 1 for equal, 0 for nothing in common; forgives a swap in a short word as well as a missing end of a long one. Words
+/// of which most letters differ are not alike, however many the longer one shares by chance.
 fn similarity(one: &str, other: &str) -> f64 {
-    strsim::jaro_winkler(one, other).max(strsim::normalized_damerau_levenshtein(one, other))
+    let edits = strsim::normalized_damerau_levenshtein(one, other);
+    if edits < 0.4 { edits } else { edits.max(strsim::jaro_winkler(one, other)) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_suggested_that_is_not_close() {
+        let known = || updock_types::OPERATIONS.iter().map(|row| row.id.as_str());
+        for given in ["nope", "foo", "none", "bar", "x", ""] {
+            assert_eq!(closest(given, known()), None, "{given}");
+        }
+        for (given, expected) in [("files.lsit", "files.list"), ("file.delete", "files.delete")] {
+            assert_eq!(closest(given, known()), Some(expected));
+        }
+    }
 
     #[test]
     fn messages_suggest_and_never_repeat_a_value() {

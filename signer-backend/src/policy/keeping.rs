@@ -110,7 +110,14 @@ impl Checker<'_> {
                 Place::Postgres(String::new())
             }
             (None, Some(source)) if cfg!(feature = "postgres") => {
-                Place::Postgres(self.secret_text(source, "the database's address")?.trim().to_owned())
+                let address = self.secret_text(source, "the database's address")?.trim().to_owned();
+                #[cfg(feature = "postgres")]
+                if !crate::state::is_postgres_address(&address) {
+                    let sentence = "this holds no address of a PostgreSQL database; \
+                        it looks like postgres://user:password@host/database, with % escapes in user and password";
+                    return Err(self.at(&source.span(), sentence));
+                }
+                Place::Postgres(address)
             }
             (None, Some(source)) => {
                 return Err(self.at(&source.span(), "this program was built without PostgreSQL; name a file at sqlite"));

@@ -16,6 +16,8 @@ mod types;
 pub use memory::MemoryState;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresState;
+#[cfg(feature = "postgres")]
+pub(crate) use postgres::is_address as is_postgres_address;
 pub use sqlite::SqliteState;
 pub use types::*;
 

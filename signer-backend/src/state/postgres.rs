@@ -6,6 +6,7 @@
 
 use super::memory::{cell, wait};
 use super::sqlite::before_changes;
+use super::types::said;
 use super::{
     Answer, AuditQuery, AuditRow, ChainEnd, ChainFor, Claim, Delivery, Errand, ErrandOutcome, EventRow, KEYS_KEPT,
     KeptAnswer, KeyRow, Mark, MarkKind, Received, Spent, State, StateError, Taken,
@@ -58,7 +59,7 @@ impl PostgresState {
         let unreachable = |why: String| StateError::Unreachable { place: place(&options), why };
         match timeout(PATIENCE, options.connect()).await {
             Ok(Ok(connection)) => drop(connection.close().await),
-            Ok(Err(error)) => return Err(unreachable(error.to_string())),
+            Ok(Err(error)) => return Err(unreachable(said(&error))),
             Err(_) => return Err(unreachable(format!("it does not answer within {} seconds", PATIENCE.as_secs()))),
         }
         let pool =
@@ -86,6 +87,12 @@ impl PostgresState {
         }
         Err(StateError::Closed)
     }
+}
+
+/// Is this the address of a PostgreSQL database? Nothing of it is repeated, for it may hold a password.
+pub(crate) fn is_address(text: &str) -> bool {
+    let scheme = text.starts_with("postgres://") || text.starts_with("postgresql://");
+    scheme && text.parse::<PgConnectOptions>().is_ok()
 }
 
 /// Where that is, for people, and without the password.

@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// The database said no.
-    #[error("the database failed: {0}")]
+    #[error("the database failed: {}", said(.0))]
     Database(#[from] sqlx::Error),
     /// The database is not ours, or was written by a newer program.
     #[error("the database is not ours, or a newer program wrote it: {0}")]
@@ -45,6 +45,14 @@ pub enum StateError {
     /// Whoever writes has ended.
     #[error("the state is closed")]
     Closed,
+}
+
+/// What the database says of itself, without the line of its own source that PostgreSQL adds.
+pub(super) fn said(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => format!("error returned from database: {}", error.message()),
+        _ => error.to_string(),
+    }
 }
 
 /// A row of the audit log as it is stored: its record, and of that what searches look at.

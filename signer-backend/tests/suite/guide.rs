@@ -110,6 +110,8 @@ fn the_commands_that_pages_show_are_commands() {
         ("audit.md", include_str!("../../../docs/audit.md")),
         ("policy.md", include_str!("../../../docs/policy.md")),
         ("webhooks.md", include_str!("../../../docs/webhooks.md")),
+        ("receipts.md", include_str!("../../../docs/receipts.md")),
+        ("metrics-and-traces.md", include_str!("../../../docs/metrics-and-traces.md")),
         ("operations.md", include_str!("../../../docs/operations.md")),
         ("README.md", include_str!("../../README.md")),
     ] {

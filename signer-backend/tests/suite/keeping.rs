@@ -282,6 +282,7 @@ async fn a_search_for_what_no_record_can_hold_is_refused_with_what_was_probably_
         let reply = house.get(&format!("/v1/audit?{name}={value}"), &key, "*/*").await;
         let (good, told) = run(&house.policy, &["audit", "search", &format!("--{name}"), value]);
         assert!(!good && told.contains(expected), "{name}={value}: {told}");
+        assert!(value != "nope" || !told.contains("Did you mean"), "{told}");
         let problem = reply.problem();
         assert_eq!(problem.status, 400);
         assert!(name == "limit" || problem.detail.contains(expected), "{}", problem.detail);

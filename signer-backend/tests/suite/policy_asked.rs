@@ -9,6 +9,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 use updock_signer::policy::{Policy, Sources, schema};
+use updock_types::Area;
 
 const RULES: &str = "files = \"read\"\nroles = [\"maker\"]\nonly = [\"files.list\", \"groups\"]\n\
     quota = { groups = \"5/day\" }\n[roles.maker]\ngroups = \"write\"\n";
@@ -192,6 +193,42 @@ fn tables(schema: &Value, path: &str, found: &mut Vec<(String, Vec<String>)>) {
     } else if schema["items"]["properties"].is_object() {
         tables(&schema["items"], &format!("{path}[]"), found);
     }
+}
+
+/// Settings of the schema that stand in none of these values of the example. A level is shown once, below a role.
+fn not_shown(schema: &Value, path: &str, values: &[&toml::Value], missing: &mut Vec<String>) {
+    let inner = |name: &str| format!("{path}.{name}");
+    if let Some(properties) = schema["properties"].as_object() {
+        let either = schema["maxProperties"] == 1;
+        for (name, inside) in properties {
+            let found: Vec<_> = values.iter().filter_map(|value| value.get(name)).collect();
+            let level = path.starts_with(".agents") && Area::ALL.iter().any(|area| area.as_str() == name);
+            match found.is_empty() {
+                true if either || level => {}
+                true => missing.push(inner(name)),
+                false => not_shown(inside, &inner(name), &found, missing),
+            }
+        }
+    } else if schema["additionalProperties"].is_object() {
+        let found: Vec<_> = values.iter().filter_map(|value| value.as_table()).flat_map(toml::Table::values).collect();
+        not_shown(&schema["additionalProperties"], &inner("*"), &found, missing);
+    } else if schema["items"].is_object() {
+        let found: Vec<_> = values.iter().filter_map(|value| value.as_array()).flatten().collect();
+        not_shown(&schema["items"], path, &found, missing);
+    }
+}
+
+#[test]
+fn the_example_shows_every_setting() {
+    let example = include_str!("../../examples/policy.toml");
+    // What is off by default stands in comments; prose has no sign of equality after its first word.
+    let setting = |line: &str| line.starts_with('[') || line.split(' ').nth(1) == Some("=");
+    let shown: Vec<_> =
+        example.lines().map(|line| line.strip_prefix("# ").filter(|line| setting(line)).unwrap_or(line)).collect();
+    let shown: toml::Value = toml::from_str(&shown.join("\n")).unwrap();
+    let mut missing = Vec::new();
+    not_shown(&schema::schema(), "", &[&shown], &mut missing);
+    assert!(missing.is_empty(), "{missing:#?}");
 }
 
 #[test]

@@ -66,6 +66,10 @@ fn what_is_open_useless_or_mistyped_is_refused_in_one_sentence() {
             format!("version = 1\n[project]\npublic_key = \"not a key!\"\nsecret = {{ env = \"SECRET\" }}\n{VISITORS}"),
             "line 3: not a public key",
         ),
+        (
+            format!("{PROJECT}[state]\npostgres = {{ env = \"SECRET\" }}\n{VISITORS}"),
+            "line 6: this holds no address of a PostgreSQL database; it looks like postgres://",
+        ),
         (PROJECT.to_owned(), "nobody may call this signer"),
         (visitors("orgins = [\"https://a.test\"]"), "line 6: `orgins` is not known here; did you mean `origins`?"),
         (visitors("origins = []"), "line 6: no origin is listed"),

@@ -177,6 +177,14 @@ async fn commands_that_read_make_no_tables_in_an_empty_database() {
 }
 
 #[tokio::test]
+async fn what_postgres_says_names_no_line_of_its_source() {
+    let Some(database) = Database::fresh().await else { return };
+    let url = database.url().replacen("/updock_", "/absent_", 1);
+    let error = PostgresState::open(&url).await.map(drop).unwrap_err().to_string();
+    assert!(error.contains("database \"absent_") && error.ends_with(" does not exist"), "{error}");
+}
+
+#[tokio::test]
 async fn a_database_that_cannot_be_reached_is_named_with_the_cause_and_without_the_password() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     // The system takes connections for it, and nobody ever answers there.
