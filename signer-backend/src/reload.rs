@@ -7,7 +7,7 @@
 
 use crate::Signer;
 use crate::log::Record;
-use crate::policy::{Policy, others_may_change};
+use crate::policy::{Policy, others_may_write};
 use sha2::{Digest, Sha256};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -97,7 +97,7 @@ impl Reload {
 fn contents(policy: &Path, others: &[PathBuf]) -> [u8; 32] {
     let mut digest = Sha256::new();
     for path in std::iter::once(policy).chain(others.iter().map(PathBuf::as_path)) {
-        let others = std::fs::metadata(path).ok().and_then(|metadata| others_may_change(&metadata));
+        let others = std::fs::metadata(path).ok().and_then(|metadata| others_may_write(&metadata));
         digest.update([u8::from(others.is_some())]);
         match std::fs::read(path) {
             Ok(bytes) => digest.update(Sha256::digest(bytes)),

@@ -25,7 +25,7 @@ pub(crate) use error::closest;
 pub use explain::{Explanation, Question};
 pub use file::Violations;
 pub use keeping::{Keeping, Place, ReceiptTerms};
-pub(crate) use reading::others_may_change;
+pub(crate) use reading::others_may_write;
 pub use reading::{ReadPolicy, Secrets, Signs};
 pub use simulate::{Change, Simulation};
 pub(crate) use text::seconds;

@@ -81,26 +81,15 @@ impl Policy {
     }
 }
 
-/// Why others on this machine could change a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Others {
-    /// Its group or everybody may write it; its mode.
-    Write(u32),
-    /// It belongs to somebody who is neither root nor this process's user.
-    Own(u32),
-}
-
-/// Could others on this machine change this file? Where there are no modes, nobody says so.
-pub(crate) fn others_may_change(metadata: &Metadata) -> Option<Others> {
+/// The mode of a file that its group or everybody may write. Where there are no modes, nobody says so.
+///
+/// Who owns it may be anybody: whoever deploys is often another user than the service, and `doctor` points that out.
+pub(crate) fn others_may_write(metadata: &Metadata) -> Option<u32> {
     #[cfg(unix)]
     {
-        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        use std::os::unix::fs::PermissionsExt;
         let mode = metadata.permissions().mode() & 0o777;
-        let (owner, own) = (metadata.uid(), rustix::process::geteuid().as_raw());
-        if mode & 0o022 != 0 {
-            return Some(Others::Write(mode));
-        }
-        (owner != 0 && owner != own).then_some(Others::Own(owner))
+        (mode & 0o022 != 0).then_some(mode)
     }
     #[cfg(not(unix))]
     {
@@ -115,19 +104,10 @@ pub(super) fn text_of(path: &Path) -> Result<String, String> {
     let mut file = File::open(path).map_err(cannot)?;
     let shown = path.display();
     // Of the file that was opened, whatever stands at its path by now.
-    match others_may_change(&file.metadata().map_err(cannot)?) {
-        None => {}
-        Some(Others::Write(mode)) => {
-            return Err(format!(
-                "others on this machine could change what is allowed (mode {mode:03o}); run: chmod go-w {shown}"
-            ));
-        }
-        Some(Others::Own(owner)) => {
-            return Err(format!(
-                "it belongs to another user (uid {owner}), who could change what is allowed; \
-                run as root: chown root {shown}"
-            ));
-        }
+    if let Some(mode) = others_may_write(&file.metadata().map_err(cannot)?) {
+        return Err(format!(
+            "others on this machine could change what is allowed (mode {mode:03o}); run: chmod go-w {shown}"
+        ));
     }
     let mut text = String::new();
     file.read_to_string(&mut text).map_err(cannot)?;

@@ -353,19 +353,14 @@ fn a_policy_that_others_can_write_is_refused_at_start_and_by_every_command() {
 }
 
 #[test]
-fn a_policy_of_another_user_is_refused() {
+fn a_policy_may_belong_to_who_deploys_it() {
     let folder = tempfile::tempdir().unwrap();
     let policy = write_policy(folder.path(), "s", "http://127.0.0.1:9/", VISITORS);
-    assert!(run(&policy, &["check"]).0);
-    // Only root can give a file away; who else runs this has one that root owns, which is as good as an own one.
-    if std::os::unix::fs::chown(&policy, Some(12345), None).is_err() {
-        return;
-    }
+    fs::set_permissions(&policy, fs::Permissions::from_mode(0o644)).unwrap();
+    // Only root can give a file away; for whoever else runs this it stays an own one.
+    let _ = std::os::unix::fs::chown(&policy, Some(12345), None);
     let (good, told) = run(&policy, &["check"]);
-    let expected = format!(
-        "it belongs to another user (uid 12345), who could change what is allowed; run as root: chown root {policy}"
-    );
-    assert!(!good && told.contains(&expected), "{told}");
+    assert!(good, "{told}");
 }
 
 #[test]
