@@ -2,7 +2,7 @@
 //! quotas in policies, and by the description of the API.
 
 use updock_types::signer::paths;
-use updock_types::{Area, Level, Method};
+use updock_types::{Area, Level, Method, OPERATIONS};
 
 /// An operation of the signer's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,6 +168,11 @@ pub const OWN: &[Own] = &[
     KEY_REVOKE,
 ];
 
+/// The ids of all operations that are decided on: Uploadcare's, then our own.
+pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
+    OPERATIONS.iter().map(|row| row.id.as_str()).chain(OWN.iter().map(|own| own.id))
+}
+
 /// Who may come with what is at this path: agents only, where it is none of ours.
 pub(crate) fn callers_at(path: &str) -> Callers {
     OWN.iter().find(|own| own.path == path).map_or(Callers::Agents, |own| own.callers)
@@ -175,6 +180,5 @@ pub(crate) fn callers_at(path: &str) -> Callers {
 
 /// Is this the id of an operation, of Uploadcare's or of our own? Its one spelling.
 pub fn operation_id(text: &str) -> Option<&'static str> {
-    let table = updock_types::OPERATIONS.iter().map(|row| row.id.as_str());
-    table.chain(OWN.iter().map(|own| own.id)).find(|id| *id == text)
+    ids().find(|id| *id == text)
 }

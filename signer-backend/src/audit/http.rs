@@ -21,7 +21,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use updock_types::signer::ProblemKind;
-use updock_types::{Area, Level, OPERATIONS};
+use updock_types::{Area, Level};
 
 const DEFAULT_LIMIT: u32 = 100;
 const MOST: u32 = 1000;
@@ -117,9 +117,8 @@ pub(super) fn read_query(text: &str) -> Result<AuditQuery, Fault> {
             "caller" => wanted.caller = text()?,
             "area" => wanted.area = known(&mut Area::ALL.iter().map(|area| area.as_str()), "an area, like files")?,
             "operation" => {
-                let all = OPERATIONS.iter().map(|row| row.id.as_str()).chain(own::OWN.iter().map(|own| own.id));
-                let all = all.chain(command::OPERATIONS);
-                wanted.operation = known(&mut { all }, "an operation, like files.delete")?;
+                let mut all = own::ids().chain(command::OPERATIONS);
+                wanted.operation = known(&mut all, "an operation, like files.delete")?;
             }
             "verdict" => {
                 let all = [Verdict::Allow, Verdict::Deny, Verdict::NeedsApproval].map(Verdict::as_str);

@@ -2,9 +2,9 @@
 
 use super::reference;
 use crate::decision::Verdict;
-use crate::own::{AUDIT_READ, KEYS_LIST, OWN, Own, POLICY_EXPLAIN};
+use crate::own::{AUDIT_READ, KEYS_LIST, Own, POLICY_EXPLAIN, ids};
 use serde_json::{Value, json};
-use updock_types::{Area, OPERATIONS, OperationId};
+use updock_types::{Area, OperationId};
 
 fn number(least: u32, most: u32) -> Value {
     json!({ "type": "integer", "minimum": least, "maximum": most })
@@ -95,8 +95,7 @@ pub(super) fn last_event_id() -> Value {
 }
 
 fn operations() -> Value {
-    let all: Vec<&str> = OPERATIONS.iter().map(|row| row.id.as_str()).chain(OWN.iter().map(|own| own.id)).collect();
-    json!({ "type": "string", "enum": all })
+    json!({ "type": "string", "enum": ids().collect::<Vec<_>>() })
 }
 
 /// The parameters in a path template.

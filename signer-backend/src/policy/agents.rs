@@ -7,7 +7,7 @@ use super::{Agent, Checker, CredentialTerms, PolicyError, Quota, RateOf, StoredK
 use crate::credentials::covers;
 use crate::decision::{Grants, Narrowing, Readers, Rule, Scope, decide, needs};
 use crate::key::{KeyDigest, PREFIX};
-use crate::own::OWN;
+use crate::own;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -16,7 +16,7 @@ use toml::Spanned;
 use toml::value::Datetime;
 use updock_sign::ScopeItem;
 use updock_types::signer::KeyId;
-use updock_types::{Area, Level, OPERATIONS};
+use updock_types::{Area, Level};
 
 impl Checker<'_> {
     pub(super) fn agents(&self, file: &file::File, terms: &CredentialTerms) -> Result<Vec<Arc<Agent>>, PolicyError> {
@@ -194,8 +194,7 @@ impl Checker<'_> {
 
     fn scope(&self, text: &Spanned<String>) -> Result<Scope, PolicyError> {
         Scope::parse(text.get_ref()).ok_or_else(|| {
-            let known = Area::ALL.iter().map(|area| area.as_str());
-            let known = known.chain(OPERATIONS.iter().map(|row| row.id.as_str())).chain(OWN.iter().map(|own| own.id));
+            let known = Area::ALL.iter().map(|area| area.as_str()).chain(own::ids());
             let sentence = match error::closest(text.get_ref(), known) {
                 Some(best) => format!("this is no area and no operation; did you mean `{best}`?"),
                 None => "expected an area, like files, or an operation, like addons.remove_bg".to_owned(),

@@ -1,8 +1,9 @@
 //! The JSON Schema of the policy file, for editors. A test holds it to the reader, table by table: what the one knows
 //! the other knows too.
 
+use crate::own;
 use serde_json::{Map, Value, json};
-use updock_types::{Area, Event, OPERATIONS};
+use updock_types::{Area, Event};
 
 /// The schema. Source: JSON Schema, draft 2020-12.
 pub fn schema() -> Value {
@@ -183,9 +184,7 @@ fn levels() -> Vec<(&'static str, Value)> {
 
 /// An area or an operation.
 fn scope() -> Value {
-    let own = crate::own::OWN.iter().map(|own| own.id);
-    let known =
-        Area::ALL.iter().map(|area| area.as_str()).chain(OPERATIONS.iter().map(|row| row.id.as_str())).chain(own);
+    let known = Area::ALL.iter().map(|area| area.as_str()).chain(own::ids());
     json!({ "enum": known.collect::<Vec<_>>() })
 }
 
