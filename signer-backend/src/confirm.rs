@@ -101,16 +101,10 @@ pub(crate) async fn confirm_each(
     let (start, places) = (Instant::now(), Semaphore::new(AT_ONCE));
     let looks = files.iter().map(|file| judged(asker, policy, *file, start, &places));
     let mut ends: Vec<_> = join_all(looks).await;
-    let mut counted = Vec::new();
-    if let Some(quota) = &quota {
-        for (end, file) in ends.iter_mut().zip(files).filter(|(end, _)| end.is_ok()) {
-            match hold_to(quota, *file).await {
-                Ok(Counted::Now) => counted.push(*file),
-                Ok(_) => {}
-                Err(fault) => *end = Err(fault.into()),
-            }
-        }
-    }
+    let counted = match &quota {
+        Some(quota) => hold_to(quota, &mut ends, files).await,
+        None => Vec::new(),
+    };
     let wanted: Vec<FileUuid> = ends
         .iter()
         .zip(files)
@@ -134,9 +128,8 @@ pub(crate) async fn confirm_each(
         }
     }
     if let Some(quota) = &quota {
-        let failed = ends.iter().zip(files).filter(|(end, file)| end.is_err() && counted.contains(file));
-        for (_, file) in failed {
-            quota.give_back(*file).await;
+        for at in counted.into_iter().filter(|at| ends[*at].is_err()) {
+            quota.give_back(files[at]).await;
         }
     }
     let confirmed = |(end, file): (Result<Truth, Unconfirmed>, &FileUuid)| {
@@ -148,15 +141,24 @@ pub(crate) async fn confirm_each(
     ends.into_iter().zip(files).map(confirmed).collect()
 }
 
-/// Counts a good file. Where there is no room for it, it is not deleted: nothing is wrong with it.
-async fn hold_to(quota: &AddressQuota<'_>, file: FileUuid) -> Result<Counted, Fault> {
-    let counted = quota.count(file).await.map_err(limits::not_known)?;
-    if counted == Counted::Beyond {
-        let most = sentence::counted(u64::from(quota.most), "file");
-        let sentence = format!("No more than {most} a day are taken from one address; try again tomorrow (UTC).");
-        return Err(Fault::new(ProblemKind::PolicyViolation, sentence));
+/// Counts good files, and says which are counted now, by their places. Where there is no room for one, it is not
+/// deleted: nothing is wrong with it.
+async fn hold_to(quota: &AddressQuota<'_>, ends: &mut [Result<Truth, Unconfirmed>], files: &[FileUuid]) -> Vec<usize> {
+    let mut counted = Vec::new();
+    for (at, end) in ends.iter_mut().enumerate().filter(|(_, end)| end.is_ok()) {
+        match quota.count(files[at]).await {
+            Ok(Counted::Now) => counted.push(at),
+            Ok(Counted::Before) => {}
+            Ok(Counted::Beyond) => {
+                let most = sentence::counted(u64::from(quota.most), "file");
+                let sentence =
+                    format!("No more than {most} a day are taken from one address; try again tomorrow (UTC).");
+                *end = Err(Fault::new(ProblemKind::PolicyViolation, sentence).into());
+            }
+            Err(error) => *end = Err(limits::not_known(error).into()),
+        }
     }
-    Ok(counted)
+    counted
 }
 
 /// Stores files, and tells since when each of them is.

@@ -22,8 +22,11 @@ pub(crate) fn window(at: i64) -> i64 {
 
 /// How many files of one address are confirmed in a day.
 pub(crate) struct AddressQuota<'a> {
-    pub(crate) state: &'a dyn State,
-    pub(crate) peer: Option<IpAddr>,
+    state: &'a dyn State,
+    /// What this address is counted by.
+    who: String,
+    /// The day that it is counted in, to its end.
+    window: i64,
     pub(crate) most: u32,
 }
 
@@ -38,30 +41,35 @@ pub(crate) enum Counted {
     Beyond,
 }
 
-impl AddressQuota<'_> {
-    fn keys(&self, file: FileUuid) -> (String, String) {
-        let peer = peer_key(self.peer);
-        (format!("visitor:{peer}:files"), format!("visitor:{peer}:{file}"))
+impl<'a> AddressQuota<'a> {
+    pub(crate) fn of(peer: Option<IpAddr>, most: u32, state: &'a dyn State) -> Self {
+        Self { state, who: visitor(peer), window: window(now()), most }
+    }
+
+    fn all(&self) -> String {
+        format!("{}:files", self.who)
+    }
+
+    fn one(&self, file: FileUuid) -> String {
+        format!("{}:{file}", self.who)
     }
 
     /// Counts a file once a day, however often it comes.
     pub(crate) async fn count(&self, file: FileUuid) -> Result<Counted, StateError> {
-        let ((all, one), window) = (self.keys(file), window(now()));
-        if let Spent::No { .. } = self.state.spend(one.clone(), window, 1, 1).await? {
+        if let Spent::No { .. } = self.state.spend(self.one(file), self.window, 1, 1).await? {
             return Ok(Counted::Before);
         }
-        if let Spent::Yes { .. } = self.state.spend(all, window, 1, self.most).await? {
+        if let Spent::Yes { .. } = self.state.spend(self.all(), self.window, 1, self.most).await? {
             return Ok(Counted::Now);
         }
-        self.state.unspend(one, window, 1).await?;
+        self.state.unspend(self.one(file), self.window, 1).await?;
         Ok(Counted::Beyond)
     }
 
     /// Takes back that a file was counted: nothing came of it.
     pub(crate) async fn give_back(&self, file: FileUuid) {
-        let ((all, one), window) = (self.keys(file), window(now()));
-        for key in [all, one] {
-            give_back(self.state, key, window, 1).await;
+        for key in [self.all(), self.one(file)] {
+            give_back(self.state, key, self.window, 1).await;
         }
     }
 }
@@ -72,9 +80,9 @@ async fn give_back(state: &dyn State, key: String, window: i64, amount: u32) {
     }
 }
 
-/// An address as a key of what is counted.
-pub(crate) fn peer_key(peer: Option<IpAddr>) -> String {
-    peer.map(network).map(|peer| peer.to_string()).unwrap_or_default()
+/// By what visitors at this address are counted.
+pub(crate) fn visitor(peer: Option<IpAddr>) -> String {
+    format!("visitor:{}", peer.map(network).map(|peer| peer.to_string()).unwrap_or_default())
 }
 
 /// Counts a call of `who`; the error says how long to wait.
@@ -105,28 +113,33 @@ pub(crate) async fn within(state: &dyn State, caller: &Caller, need: &Need) -> R
     // A batch is as much as its files would be one by one.
     let amount = u32::try_from(need.count.max(1)).unwrap_or(u32::MAX);
     let mut taken = Vec::new();
-    for Quota { of, most } in agent.quotas.iter().filter(|quota| quota.of.covers(need)) {
-        let of = of.as_str();
-        let key = format!("{}:{of}", agent.id);
-        let spent = state.spend(key.clone(), window(at), amount, *most).await.map_err(not_known);
-        if !matches!(spent, Ok(Spent::Yes { .. })) {
+    for quota in agent.quotas.iter().filter(|quota| quota.of.covers(need)) {
+        let key = format!("{}:{}", agent.id, quota.of.as_str());
+        if let Err(fault) = spend(state, key.clone(), at, amount, quota).await {
             // It is not done, so it costs nothing elsewhere either.
-            for key in std::mem::take(&mut taken) {
+            for key in taken {
                 give_back(state, key, window(at), amount).await;
             }
-        }
-        if let Spent::No { used } = spent? {
-            let left = u64::try_from(DAY - at % DAY).unwrap_or(0).div_ceil(1000);
-            let rest = match most.saturating_sub(used) {
-                0 => "is spent".to_owned(),
-                rest => format!("has {rest} left, and this needs {amount}"),
-            };
-            let sentence = format!("The quota of {most} a day for {of} {rest}; it begins anew at midnight UTC.");
-            return Err(Fault::new(ProblemKind::Throttled, sentence).retry_after(Duration::from_secs(left)));
+            return Err(fault);
         }
         taken.push(key);
     }
     Ok(())
+}
+
+/// Spends `amount` of a quota; the error says when there is more.
+async fn spend(state: &dyn State, key: String, at: i64, amount: u32, quota: &Quota) -> Result<(), Fault> {
+    let Quota { of, most } = quota;
+    let Spent::No { used } = state.spend(key, window(at), amount, *most).await.map_err(not_known)? else {
+        return Ok(());
+    };
+    let left = u64::try_from(DAY - at % DAY).unwrap_or(0).div_ceil(1000);
+    let rest = match most.saturating_sub(used) {
+        0 => "is spent".to_owned(),
+        rest => format!("has {rest} left, and this needs {amount}"),
+    };
+    let sentence = format!("The quota of {most} a day for {} {rest}; it begins anew at midnight UTC.", of.as_str());
+    Err(Fault::new(ProblemKind::Throttled, sentence).retry_after(Duration::from_secs(left)))
 }
 
 /// The state does not tell what is left of a quota.

@@ -453,8 +453,7 @@ impl Signer {
             }
             // This process has counted already.
             (Caller::Visitor { .. }, Some(visitors)) if state.shared() => {
-                let who = format!("visitor:{}", limits::peer_key(peer));
-                limits::rate(&**state, who, visitors.rate, "your address").await?;
+                limits::rate(&**state, limits::visitor(peer), visitors.rate, "your address").await?;
             }
             (Caller::Visitor { .. }, _) => {}
         }
@@ -788,11 +787,8 @@ async fn confirm(signer: Signer, visit: Visit, request: ConfirmRequest) -> Resul
     let policy = &*live.policy;
     let mut ends = Vec::new();
     let asker = upstream.for_caller(visit.caller.id(), patience::USUAL);
-    let quota = match (&visit.caller, &policy.visitors) {
-        (Caller::Visitor { .. }, Some(visitors)) => visitors.quota,
-        (Caller::Visitor { .. }, None) | (Caller::Agent { .. }, _) => None,
-    };
-    let quota = quota.map(|most| AddressQuota { state: &*signer.0.state, peer: visit.peer, most });
+    let quota = policy.files_of_address(&visit.caller);
+    let quota = quota.map(|most| AddressQuota::of(visit.peer, most, &*signer.0.state));
     let confirmed = confirm_each(asker, policy, terms(policy, &visit.caller), quota, allowed.what()).await;
     for (mut end, uuid) in confirmed.into_iter().zip(allowed.what()) {
         let text = match &mut end {

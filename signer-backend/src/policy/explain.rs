@@ -83,9 +83,9 @@ impl Policy {
             limits.extend(quotas.map(|quota| format!("quota: {} = {}/day", quota.of.as_str(), quota.most)));
             over = agent.expires.is_some_and(|end| end <= now());
         }
-        let confirms = decision.need.operation == own::UPLOAD_CONFIRM.id;
-        let visitors = self.visitors.as_ref().filter(|_| confirms && caller.is_visitor());
-        if let Some(most) = visitors.and_then(|visitors| visitors.quota) {
+        if operation == own::UPLOAD_CONFIRM.id
+            && let Some(most) = self.files_of_address(caller)
+        {
             limits.push(format!("quota: {most}/day of one address"));
         }
         let sentence = if over {
@@ -134,10 +134,8 @@ impl Policy {
 }
 
 fn need_of(question: &Question) -> Result<Need, String> {
-    let need = Need::of_operation(&question.operation).ok_or_else(|| {
-        let known = OPERATIONS.iter().map(|row| row.id.as_str()).chain(own::OWN.iter().map(|own| own.id));
-        format!("there is no such operation{}", super::error::hint(&question.operation, known))
-    })?;
+    let need = Need::of_operation(&question.operation)
+        .ok_or_else(|| format!("there is no such operation{}", super::error::hint(&question.operation, own::ids())))?;
     let destination = question.to.clone().map(|to| match need.area {
         Area::Webhooks => Destination::Webhook(to),
         _ => Destination::Storage(to),

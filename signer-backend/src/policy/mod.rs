@@ -31,6 +31,7 @@ pub use simulate::{Change, Simulation};
 pub(crate) use text::seconds;
 pub use text::{HookPrefix, Origin, Rate};
 
+use crate::caller::Caller;
 use crate::decision::{Grants, Rule, Scope};
 use crate::key::KeyDigest;
 use crate::peers::PerPeer;
@@ -240,6 +241,11 @@ impl Policy {
         let file: file::File = toml::from_str(text).map_err(|error| PolicyError::reading(text, &error))?;
         Checker { text, sources, listen, secrets, warnings: RefCell::default(), files: RefCell::default() }
             .policy(&file)
+    }
+
+    /// How many files of `caller`'s address are confirmed in a day, if that is limited.
+    pub(crate) fn files_of_address(&self, caller: &Caller) -> Option<u32> {
+        self.visitors.as_ref().filter(|_| caller.is_visitor())?.quota
     }
 
     /// The agent with this id.
