@@ -1,6 +1,6 @@
 //! The section `[webhooks]`: what Uploadcare tells us, and whom we tell.
 
-use super::{Checker, PolicyError, Secrets};
+use super::{Checker, PolicyError};
 use crate::random::base62;
 use crate::webhooks::{HookTerms, Target, TargetSecret};
 use std::collections::BTreeMap;
@@ -71,10 +71,7 @@ impl Checker<'_> {
         for (name, target) in targets {
             let file::Target { url, secret, events, networks } = target.get_ref();
             self.outward_address(url, networks)?;
-            let key = match self.secrets {
-                Secrets::All => self.secret_text(secret, "the target's secret")?,
-                Secrets::Unread | Secrets::State | Secrets::Signing(_) => format!("whsec_{}", base62(32)),
-            };
+            let key = self.secret_text_or(secret, "the target's secret", || format!("whsec_{}", base62(32)))?;
             let secret = TargetSecret::parse(&key).ok_or_else(|| {
                 let sentence = "a target's secret is `whsec_` and 24 to 64 bytes in base64, as Standard Webhooks has it; \
                     make one with: echo whsec_$(openssl rand -base64 32)";
