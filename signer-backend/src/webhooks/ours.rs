@@ -8,6 +8,7 @@ use crate::problem::Fault;
 use crate::sending::Asker;
 use crate::state::{State, StateError};
 use http::Uri;
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use updock_client::Call;
 use updock_types::rest::Webhook;
@@ -172,17 +173,7 @@ fn is_same(one: &str, other: &str) -> bool {
 
 /// With its `%61` as they are meant.
 fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let meant = std::str::from_utf8(after.get(..2).unwrap_or_default())
-            .ok()
-            .filter(|digits| *first == b'%' && digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(meant.unwrap_or(*first));
-        rest = if meant.is_some() { &after[2..] } else { after };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]
