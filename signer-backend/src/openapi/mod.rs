@@ -168,6 +168,20 @@ fn content(media_type: &str, schema: &Value) -> Value {
     json!({ "content": { media_type: { "schema": schema } } })
 }
 
+/// May a body be left out?
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Body {
+    Optional,
+    Required,
+}
+
+/// An operation that takes a body.
+fn taking(mut told: Value, schema: &Value, body: Body) -> Value {
+    told["requestBody"] = content("application/json", schema);
+    told["requestBody"]["required"] = (body == Body::Required).into();
+    told
+}
+
 fn problem() -> Value {
     json!({ "$ref": "#/components/responses/Problem" })
 }
@@ -196,7 +210,7 @@ impl Decided<'_> {
         let Self { id, words, area, level, callers, body, answer } = self;
         let mut summary: String = words.to_owned();
         summary.get_mut(..1).map(str::make_ascii_uppercase);
-        let mut told = json!({
+        let told = json!({
             "operationId": id,
             "summary": summary,
             "description": format!("Needs `{area}: {level}`."),
@@ -211,15 +225,11 @@ impl Decided<'_> {
                 "default": problem(),
             },
         });
-        let (name, required) = match body {
-            Takes::Nothing => return told,
-            Takes::Maybe(name) => (name, false),
-            Takes::Needed(name) => (name, true),
-        };
-        let mut body = content("application/json", &reference(name));
-        body["required"] = required.into();
-        told["requestBody"] = body;
-        told
+        match body {
+            Takes::Nothing => told,
+            Takes::Maybe(name) => taking(told, &reference(name), Body::Optional),
+            Takes::Needed(name) => taking(told, &reference(name), Body::Required),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What asks nobody for a key: for browsers that hold a token, for Uploadcare, for whoever watches us or finds a key.
 
 use super::parameters::{in_path, last_event_id};
-use super::{PAGE, PATH, STYLE, content, problem, reference};
+use super::{Body, PAGE, PATH, STYLE, content, problem, reference, taking};
 use crate::webhooks;
 use serde_json::{Value, json};
 use updock_sign::WEBHOOK_HEADER;
@@ -48,6 +48,7 @@ pub(super) fn described() -> Vec<(String, &'static str, Value)> {
         &json!([{ "webhookSignature": [] }]),
         json!({}),
     );
+    let hook = with_parameters(hook, in_path(&hook_path()));
     let page = [
         ("/livez", "signer.alive", ["Say that the process runs", "Looks at nothing else."], text("text/plain")),
         (
@@ -68,8 +69,8 @@ pub(super) fn described() -> Vec<(String, &'static str, Value)> {
     let mut all = vec![
         (paths::EVENTS.to_owned(), "get", with_parameters(events, vec![last_event_id()])),
         (paths::RECEIPT_KEYS.to_owned(), "get", receipts),
-        (paths::REPORT_LEAK.to_owned(), "post", taking(leak, &reference("LeakReport"))),
-        (hook_path(), "post", taking(with_parameters(hook, in_path(&hook_path())), &json!({ "type": "object" }))),
+        (paths::REPORT_LEAK.to_owned(), "post", taking(leak, &reference("LeakReport"), Body::Required)),
+        (hook_path(), "post", taking(hook, &json!({ "type": "object" }), Body::Required)),
     ];
     all.extend(
         page.map(|(path, id, words, answer)| (path.to_owned(), "get", told(id, "signer", words, &nobody(), answer))),
@@ -115,12 +116,5 @@ fn told(id: &str, tag: &str, [summary, description]: [&str; 2], security: &Value
 
 fn with_parameters(mut told: Value, parameters: Vec<Value>) -> Value {
     told["parameters"] = parameters.into();
-    told
-}
-
-fn taking(mut told: Value, schema: &Value) -> Value {
-    let mut body = content("application/json", schema);
-    body["required"] = true.into();
-    told["requestBody"] = body;
     told
 }
