@@ -280,11 +280,9 @@ fn verify_receipt(file: &PolicyFile, text: &str, json: bool) -> Result<(), Strin
     let verified = receipt::verify(&[key], text.trim(), now);
     if json {
         print(&format!("{}\n", receipt::told(&verified)))?;
+        return verified.map(drop).map_err(|error| error.to_string());
     }
     let receipt = verified.map_err(|error| error.to_string())?;
-    if json {
-        return Ok(());
-    }
     let stored = if receipt.stored { "stored" } else { "not stored" };
     print(&format!(
         "The receipt is good: file {} of project {}, {} bytes, {}, {stored}, confirmed for {}.\n",

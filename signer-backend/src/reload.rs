@@ -97,8 +97,8 @@ impl Reload {
 fn contents(policy: &Path, others: &[PathBuf]) -> [u8; 32] {
     let mut digest = Sha256::new();
     for path in std::iter::once(policy).chain(others.iter().map(PathBuf::as_path)) {
-        let others = std::fs::metadata(path).ok().and_then(|metadata| others_may_write(&metadata));
-        digest.update([u8::from(others.is_some())]);
+        let open = std::fs::metadata(path).is_ok_and(|metadata| others_may_write(&metadata).is_some());
+        digest.update([u8::from(open)]);
         match std::fs::read(path) {
             Ok(bytes) => digest.update(Sha256::digest(bytes)),
             Err(error) => digest.update(format!("{:?}", error.kind())),

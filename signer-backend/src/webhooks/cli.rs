@@ -69,10 +69,14 @@ pub async fn run(
             };
             let client =
                 Client::builder(policy.public_key.clone(), policy.secret.clone()).rest(policy.rest.clone()).build();
-            let rotate = if *rotate { Rotate::Yes } else { Rotate::No };
+            let (rotate, words) = if *rotate {
+                (Rotate::Yes, "set up the signer's own webhooks, with a new secret")
+            } else {
+                (Rotate::No, "set up the signer's own webhooks")
+            };
             let act =
                 async { sync(&client, &*state, terms, &address, rotate).await.map_err(|error| error.to_string()) };
-            let findings = recorded(policy, &state, asked(policy, rotate), act, ended).await?;
+            let findings = recorded(policy, &state, asked(policy, command::SYNC, words), act, ended).await?;
             if findings.is_empty() && !*json {
                 let sentence = "The policy names no events, and Uploadcare has no subscription of this signer's.";
                 writeln!(out, "{sentence}").map_err(unwritten)?;
@@ -112,9 +116,7 @@ pub async fn run(
             if !state.dead(u32::MAX).await.map_err(unread)?.iter().any(|errand| errand.id == *id) {
                 return Err(not_dead(*id));
             }
-            let words = format!("send dead webhook {id} again");
-            let asked =
-                Record { area: Some(Area::Webhooks.as_str()), ..command::asked(policy, command::REPLAY, &words) };
+            let asked = asked(policy, command::REPLAY, &format!("send dead webhook {id} again"));
             let act = async {
                 let revived = state.revive(*id, now()).await.map_err(|error| format!("the state: {error}"))?;
                 if revived { Ok(()) } else { Err(not_dead(*id)) }
@@ -135,13 +137,8 @@ fn not_dead(id: i64) -> String {
 }
 
 /// What the audit log has of a command before it does anything.
-fn asked(policy: &Policy, rotate: Rotate) -> Record {
-    let secret = match rotate {
-        Rotate::Yes => ", with a new secret",
-        Rotate::No => "",
-    };
-    let words = format!("set up the signer's own webhooks{secret}");
-    Record { area: Some(Area::Webhooks.as_str()), ..command::asked(policy, command::SYNC, &words) }
+fn asked(policy: &Policy, operation: &'static str, words: &str) -> Record {
+    Record { area: Some(Area::Webhooks.as_str()), ..command::asked(policy, operation, words) }
 }
 
 /// What it has of how that ended: which subscriptions, and no addresses, which may hold secrets.
