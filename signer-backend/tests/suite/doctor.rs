@@ -295,14 +295,19 @@ async fn a_clock_that_is_off_is_told_by_doctor_and_at_start() {
     }
 }
 
+/// The audit log that a signer with its policy there has.
+async fn log_in(folder: &Path) -> AuditLog {
+    let state: Arc<dyn State> = Arc::new(SqliteState::open(&folder.join("updock-signer.db")).await.unwrap());
+    let key = Signing::kept(&*state, KEY).await.unwrap();
+    AuditLog::start(state, key, AuditTerms::default(), None).await.unwrap()
+}
+
 #[tokio::test]
 async fn what_a_crash_left_is_told_with_what_to_do() {
     let local = stand_in(Config { signed_uploads: true, ..Config::default() }).await;
     let folder = private();
     let policy = write_policy(folder.path(), "demosecretkey", &local.base_url(), VISITORS);
-    let state: Arc<dyn State> = Arc::new(SqliteState::open(&folder.path().join("updock-signer.db")).await.unwrap());
-    let key = Signing::kept(&*state, KEY).await.unwrap();
-    let log = AuditLog::start(state, key, AuditTerms::default(), None).await.unwrap();
+    let log = log_in(folder.path()).await;
     let write = async |request: &str, phase, operation, level, hours: u64| {
         let verdict = (phase == Phase::Decision).then_some(Verdict::Allow);
         let (request_id, caller, level) = (Some(request.to_owned()), Some("media".to_owned()), Some(level));
@@ -416,9 +421,7 @@ async fn commands_that_a_crash_left_are_told_with_what_to_do() {
     let local = stand_in(Config { signed_uploads: true, ..Config::default() }).await;
     let folder = private();
     let policy = write_policy(folder.path(), "demosecretkey", &local.base_url(), VISITORS);
-    let state: Arc<dyn State> = Arc::new(SqliteState::open(&folder.path().join("updock-signer.db")).await.unwrap());
-    let key = Signing::kept(&*state, KEY).await.unwrap();
-    let log = AuditLog::start(state, key, AuditTerms::default(), None).await.unwrap();
+    let log = log_in(folder.path()).await;
     for (request, caller, operation, phase) in [
         ("cut", None, "keys.issue", Phase::Decision),
         ("whole", None, "webhooks.sync", Phase::Decision),

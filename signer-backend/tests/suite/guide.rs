@@ -9,7 +9,7 @@ use std::process::Command;
 #[test]
 fn an_agent_gets_read_access_as_the_guide_says() {
     let guide = include_str!("../../../docs/give-an-agent-read-access.md");
-    let blocks: Vec<&str> = guide.split("```sh\n").skip(1).map(|rest| rest.split("\n```").next().unwrap()).collect();
+    let blocks = blocks(guide, "sh");
     assert!(blocks.len() >= 9, "{}", blocks.len());
     let folder = tempfile::tempdir().unwrap();
     let programs = [built("updock-local", "updock-local"), built("updock-cli", "updock"), PathBuf::from(PROGRAM)];
@@ -96,8 +96,8 @@ fn the_server_that_the_page_describes_is_one_that_starts() {
 
 /// Commands as pages show them: each line of an `sh` block that begins with the program's name.
 fn commands(page: &str) -> Vec<Vec<&str>> {
-    let blocks = page.split("```sh\n").skip(1).map(|rest| rest.split("\n```").next().unwrap());
-    let lines = blocks.flat_map(str::lines).filter_map(|line| line.strip_prefix("updock-signer "));
+    let lines =
+        blocks(page, "sh").into_iter().flat_map(str::lines).filter_map(|line| line.strip_prefix("updock-signer "));
     let inline = page.split('`').skip(1).step_by(2).filter(|span| span.contains(" --config "));
     let lines = lines.chain(inline.filter_map(|span| span.strip_prefix("updock-signer ")));
     lines.map(|line| line.split(['>', '|', '#']).next().unwrap().split_whitespace().collect()).collect()
