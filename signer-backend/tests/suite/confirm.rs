@@ -103,6 +103,24 @@ async fn what_came_to_nothing_is_not_counted_against_an_address() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_named_twice_is_given_back_to_its_quota_once() {
+    let stage = Setup::new(format!("{VISITORS}quota = \"2/day\"\n")).start().await;
+    let mut files = Vec::new();
+    for _ in 0..4 {
+        files.push(stage.file("a.png", PNG).await);
+    }
+    assert_eq!(stage.confirm(files[0]).await.status, 200);
+    let (operation, effect) = (Some("files.store_batch".to_owned()), Effect { status: Some(500), ..Effect::default() });
+    stage.local.set_faults(vec![Fault { operation, effect, ..Fault::default() }]);
+    for result in confirm_several(&stage, &[files[1], files[1]]).await.as_array().unwrap() {
+        assert_eq!(result["problem"]["type"], "urn:updock:problem:upstream-unavailable");
+    }
+    stage.local.set_faults(Vec::new());
+    assert_eq!(stage.confirm(files[2]).await.status, 200);
+    assert_eq!(stage.confirm(files[3]).await.kind(), "policy-violation");
+}
+
+#[tokio::test]
 async fn a_policy_may_delete_what_breaks_it() {
     let rules = format!("[uploads]\nviolations = \"delete\"\n{VISITORS}{PICTURES}");
     let stage = Setup::new(rules).start().await;
