@@ -124,6 +124,21 @@ pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::MemoryState;
+
+    #[tokio::test]
+    async fn each_key_is_kept_under_a_name_of_its_own_that_stays() {
+        let state = MemoryState::default();
+        assert!(Signing::known(&state, "audit").await.unwrap().is_none());
+        let audit = Signing::kept(&state, "audit").await.unwrap();
+        assert!(Signing::known(&state, "receipts").await.unwrap().is_none(), "another purpose has another key");
+        let receipts = Signing::kept(&state, "receipts").await.unwrap();
+        assert_ne!(audit.id(), receipts.id());
+        assert_eq!(Signing::kept(&state, "audit").await.unwrap().id(), audit.id());
+        assert_eq!(Signing::known(&state, "receipts").await.unwrap().unwrap().id(), receipts.id());
+        // Where keys of versions before lie.
+        assert_eq!(state.value("signing:audit".to_owned()).await.unwrap().unwrap(), audit.key.to_bytes());
+    }
 
     /// RFC 8032, section 7.1, test 2.
     #[test]
