@@ -42,7 +42,32 @@ pub(crate) enum Subject {
 }
 
 /// The signer's modules that decide or verify; a mistake there opens something.
-const SIGNER: [&str; 7] = ["decision", "key", "signing", "receipt", "clock", "audit/verify", "webhooks/receive"];
+const SIGNER: [&str; 24] = [
+    "audit/verify",
+    "caller",
+    "clock",
+    "decision",
+    "idempotency",
+    "key",
+    "keys/held",
+    "keys/http",
+    "keys/list",
+    "keys/make",
+    "keys/narrowed",
+    "keys/standing",
+    "limiter",
+    "limits",
+    "operation",
+    "peers",
+    "policy/keeping",
+    "private",
+    "receipt",
+    "signing",
+    "strangers",
+    "tokens",
+    "webhooks/ours",
+    "webhooks/receive",
+];
 
 /// Tests of the signer that need no database server and kill nothing: the others take long and look elsewhere. The quick
 /// ones come first.
@@ -53,12 +78,19 @@ const SIGNER_SUITE: [&[&str]; 3] = [
         "credentials::",
         "grants::",
         "hooks::",
+        "key_ends::",
+        "key_lines::",
+        "keys::",
+        "lists::",
         "policy_asked::",
         "policy_file::",
+        "queries::",
+        "repeated::",
+        "strangers::",
         "threats::",
         "visitors::",
     ],
-    &["confirm::", "doctor::", "keeping::"],
+    &["confirm::", "doctor::", "keeping::", "tokens::"],
     &["door::", "matrix::"],
 ];
 
