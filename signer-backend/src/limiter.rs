@@ -50,12 +50,13 @@ impl PeerLimiter {
         if self.calls.len() >= MOST && !self.swept() {
             key = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         }
-        self.calls.check_key(&key).map_err(|not_until| {
-            // Whole seconds, up: `Retry-After` knows no smaller ones.
-            let wait = not_until.wait_time_from(self.clock.now());
-            Duration::from_secs(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(Duration::from_secs(1))
-        })
+        self.calls.check_key(&key).map_err(|not_until| whole_seconds(not_until.wait_time_from(self.clock.now())))
     }
+}
+
+/// A wait in whole seconds, up, and one at least: `Retry-After` knows no smaller ones.
+pub(crate) fn whole_seconds(wait: Duration) -> Duration {
+    Duration::from_secs(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(Duration::from_secs(1))
 }
 
 pub(crate) fn network(address: IpAddr) -> IpAddr {
@@ -96,5 +97,26 @@ mod tests {
             let _ = limiter.check(Some(IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + number))));
         }
         assert!(limiter.calls.len() <= MOST + 1);
+    }
+
+    #[test]
+    fn addresses_that_have_been_quiet_make_room_for_new_ones() {
+        let limiter = PeerLimiter::new("2/s burst 1".parse().unwrap());
+        let address = |number: usize| IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + u32::try_from(number).unwrap()));
+        for number in 0..=MOST {
+            let _ = limiter.check(Some(address(number)));
+        }
+        // Longer than any of them is busy, and than it is looked for room again.
+        std::thread::sleep(Duration::from_millis(1_100));
+        assert_eq!(limiter.check(Some(address(MOST + 1))), Ok(()));
+        assert!(limiter.calls.len() < MOST, "{} are still kept", limiter.calls.len());
+        assert_eq!(limiter.check(None), Ok(()), "the new one took the place that all share");
+    }
+
+    #[test]
+    fn a_wait_is_told_in_whole_seconds_and_never_too_short() {
+        for (millis, seconds) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2), (2_500, 3), (3_000, 3)] {
+            assert_eq!(whole_seconds(Duration::from_millis(millis)), Duration::from_secs(seconds), "{millis} ms");
+        }
     }
 }

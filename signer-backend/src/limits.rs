@@ -3,7 +3,7 @@
 
 use crate::caller::Caller;
 use crate::decision::Need;
-use crate::limiter::network;
+use crate::limiter::{network, whole_seconds};
 use crate::policy::{Quota, Rate, RateOf};
 use crate::problem::Fault;
 use crate::sentence::duration;
@@ -90,8 +90,7 @@ pub(crate) async fn rate(state: &dyn State, who: String, rate: Rate, subject: &s
     match state.take(who, rate, now()).await {
         Ok(Taken::Yes) => Ok(()),
         Ok(Taken::Wait(wait)) => {
-            // Whole seconds, up: `Retry-After` knows no smaller ones.
-            let wait = Duration::from_secs(wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
+            let wait = whole_seconds(wait);
             let sentence = format!("Too many requests from {subject}; ask again in {}.", duration(wait.as_secs()));
             Err(Fault::new(ProblemKind::Throttled, sentence).retry_after(wait))
         }
@@ -147,4 +146,55 @@ async fn spend(state: &dyn State, key: String, at: i64, amount: u32, quota: &Quo
 pub(crate) fn not_known(error: StateError) -> Fault {
     tracing::error!(%error, "a quota cannot be looked up");
     Fault::new(ProblemKind::Unavailable, "The quota cannot be looked up, so nothing was done; try again later.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::Scope;
+    use crate::state::MemoryState;
+    use axum::response::IntoResponse;
+    use updock_types::Area;
+
+    const HOUR: i64 = 3_600_000;
+
+    #[test]
+    fn a_window_is_a_day_of_utc() {
+        for (at, number) in [(0, 0), (DAY - 1, 0), (DAY, 1), (1_795_824_000_000, 20_785), (1_795_910_399_999, 20_785)] {
+            assert_eq!(window(at), number, "{at}");
+        }
+    }
+
+    #[tokio::test]
+    async fn each_address_has_its_own_quota_and_a_network_counts_as_one() {
+        let state = MemoryState::default();
+        let [one, other] = [1, 2].map(|byte| FileUuid::from_random_bytes([byte; 16]));
+        for (address, file, expected) in [
+            ("10.0.0.1", one, Counted::Now),
+            ("10.0.0.1", one, Counted::Before),
+            ("10.0.0.1", other, Counted::Beyond),
+            ("10.0.0.2", other, Counted::Now),
+            ("2001:db8:1:2::1", one, Counted::Now),
+            ("2001:db8:1:2::9", other, Counted::Beyond),
+        ] {
+            let quota = AddressQuota::of(address.parse().ok(), 1, &state);
+            assert_eq!(quota.count(file).await.unwrap(), expected, "{file} from {address}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_has_spent_a_quota_is_told_when_it_begins_anew() {
+        let (state, quota) = (MemoryState::default(), Quota { of: Scope::Area(Area::Files), most: 2 });
+        for (at, wait) in [(0, "86400"), (20 * DAY + 23 * HOUR, "3600"), (40 * DAY - 1, "1")] {
+            for (key, spent) in [("a", 2), ("b", 1)] {
+                spend(&state, key.to_owned(), at, spent, &quota).await.unwrap();
+            }
+            for (key, told) in [("a", "is spent;"), ("b", "has 1 left, and this needs 2;")] {
+                let fault = spend(&state, key.to_owned(), at, 2, &quota).await.unwrap_err();
+                assert!(fault.detail().contains(told), "{}", fault.detail());
+                let response = crate::problem::render(fault.into_response(), "r", crate::problem::Label::Problem);
+                assert_eq!(response.headers()["retry-after"], wait, "at {at}");
+            }
+        }
+    }
 }
