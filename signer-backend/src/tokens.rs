@@ -99,7 +99,7 @@ impl Tokens {
             Some(text).filter(|text| text.len() <= LONGEST).and_then(|text| jsonwebtoken::decode_header(text).ok());
         let header = header.filter(|header| header.crit.is_none() && terms.algorithms.contains(&header.alg));
         let header = header.ok_or_else(unknown)?;
-        let key = self.key(terms, header.kid.as_deref(), header.alg).await?.ok_or_else(unknown)?;
+        let key = self.key(terms, header.kid.as_deref(), header.alg, Instant::now()).await?.ok_or_else(unknown)?;
         let mut validation = Validation::new(header.alg);
         validation.leeway = LEEWAY;
         validation.validate_nbf = true;
@@ -114,25 +114,31 @@ impl Tokens {
             .map_err(|fault| fault.unwrap_or_else(unknown))
     }
 
-    /// The key with this id that fits the algorithm; asks for the keys if it is not there.
-    async fn key(&self, terms: &TokenTerms, kid: Option<&str>, alg: Algorithm) -> Result<Option<DecodingKey>, Fault> {
+    /// The key with this id that fits the algorithm; asks for the keys if it is not there. `now` is when it was wanted.
+    async fn key(
+        &self,
+        terms: &TokenTerms,
+        kid: Option<&str>,
+        alg: Algorithm,
+        now: Instant,
+    ) -> Result<Option<DecodingKey>, Fault> {
         // One asks, the others wait for what comes of it.
         let mut keys = self.keys.lock().await;
-        let fresh = keys.fetched.is_some_and(|at| at.elapsed() < FRESH);
+        let fresh = keys.fetched.is_some_and(|at| now.duration_since(at) < FRESH);
         if let Some(key) = keys.find(kid, alg).filter(|_| fresh) {
             return Ok(Some(key));
         }
-        if keys.tried.is_none_or(|at| at.elapsed() >= PAUSE) {
-            keys.tried = Some(Instant::now());
+        if keys.tried.is_none_or(|at| now.duration_since(at) >= PAUSE) {
+            keys.tried = Some(now);
             match self.fetch(terms).await {
                 Ok(set) => {
                     keys.set = set;
-                    keys.fetched = Some(Instant::now());
+                    keys.fetched = Some(now);
                 }
                 Err(why) => tracing::error!(%why, "the keys that verify tokens cannot be had"),
             }
         }
-        if keys.fetched.is_none_or(|at| at.elapsed() >= LAST) {
+        if keys.fetched.is_none_or(|at| now.duration_since(at) >= LAST) {
             let sentence = "The keys that verify tokens cannot be had right now; try again in some seconds.";
             return Err(Fault::new(ProblemKind::Unavailable, sentence).retry_after(PAUSE));
         }
@@ -179,4 +185,75 @@ fn fits(key: &Jwk, alg: Algorithm) -> bool {
 fn is_rsa(alg: Algorithm) -> bool {
     use Algorithm::{PS256, PS384, PS512, RS256, RS384, RS512};
     matches!(alg, RS256 | RS384 | RS512 | PS256 | PS384 | PS512)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn jwk(key: &Value) -> Jwk {
+        serde_json::from_value(key.clone()).unwrap()
+    }
+
+    #[test]
+    fn a_key_verifies_only_what_its_kind_its_algorithm_and_its_use_allow() {
+        use Algorithm::{ES256, ES384, EdDSA, HS256, PS256, PS384, PS512, RS256, RS384, RS512};
+        const ALL: [Algorithm; 10] = [RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA, HS256];
+        let rsa = json!({"kty": "RSA", "n": "sXch", "e": "AQAB"});
+        let curve = json!({"kty": "EC", "crv": "P-256", "x": "AAAA", "y": "AAAA"});
+        let pair = json!({"kty": "OKP", "crv": "Ed25519", "x": "AAAA"});
+        let with = |key: &Value, name: &str, value: &str| {
+            let mut key = key.clone();
+            key[name] = value.into();
+            key
+        };
+        for (key, fitting) in [
+            (rsa.clone(), &[RS256, RS384, RS512, PS256, PS384, PS512][..]),
+            (curve.clone(), &[ES256, ES384]),
+            (pair.clone(), &[EdDSA]),
+            (json!({"kty": "oct", "k": "c2VjcmV0"}), &[]),
+            (with(&rsa, "alg", "PS256"), &[PS256]),
+            (with(&curve, "alg", "ES256"), &[ES256]),
+            (with(&pair, "alg", "EdDSA"), &[EdDSA]),
+            (with(&pair, "alg", "ES256"), &[]),
+            (with(&pair, "use", "sig"), &[EdDSA]),
+            (with(&pair, "use", "enc"), &[]),
+        ] {
+            let fits: Vec<_> = ALL.into_iter().filter(|alg| fits(&jwk(&key), *alg)).collect();
+            assert_eq!(fits, fitting, "{key}");
+        }
+    }
+
+    #[tokio::test]
+    async fn keys_are_fresh_for_ten_minutes_and_go_on_for_a_day_while_no_newer_ones_can_be_had() {
+        // An address that no policy allows, so that asking fails at once.
+        let jwks = Uri::from_static("http://127.0.0.1:9/keys");
+        let (issuer, audience, claim) = ("i".to_owned(), "a".to_owned(), "agent".to_owned());
+        let algorithms = vec![Algorithm::EdDSA];
+        let terms = TokenTerms { issuer, audience, jwks, algorithms, claim, networks: Vec::new() };
+        let tokens = Tokens::new(&terms);
+        let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+        let set = vec![jwk(&json!({"kty": "OKP", "crv": "Ed25519", "x": x, "kid": "one"}))];
+        let start = Instant::now();
+        *tokens.keys.lock().await = Keys { set, fetched: Some(start), tried: None };
+        // After so many seconds, is somebody asked for this key, and is it found?
+        for (after, kid, asked, found) in [
+            (0, "one", false, Ok(true)),
+            (1, "two", true, Ok(false)),
+            (5, "two", false, Ok(false)),
+            (599, "one", false, Ok(true)),
+            (600, "one", true, Ok(true)),
+            (604, "one", false, Ok(true)),
+            (605, "one", true, Ok(true)),
+            (86_399, "one", true, Ok(true)),
+            (86_400, "one", false, Err(503)),
+            (86_404, "one", true, Err(503)),
+        ] {
+            let before = tokens.keys.lock().await.tried;
+            let key = tokens.key(&terms, Some(kid), Algorithm::EdDSA, start + Duration::from_secs(after)).await;
+            assert_eq!(key.map(|key| key.is_some()).map_err(|fault| fault.status()), found, "{kid} after {after} s");
+            assert_eq!(tokens.keys.lock().await.tried != before, asked, "{kid} after {after} s");
+        }
+    }
 }

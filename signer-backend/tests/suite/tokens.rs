@@ -126,8 +126,9 @@ async fn ask(stage: &Stage, token: &str) -> u16 {
 
 #[tokio::test]
 async fn a_good_token_is_an_agent_and_every_forged_one_is_nobody() {
-    let provider =
-        Provider::start(json!({"keys": [public(1, "one"), {"kty": "oct", "k": "c2VjcmV0", "kid": "shared"}]})).await;
+    let shared = json!({"kty": "oct", "k": "c2VjcmV0", "kid": "shared"});
+    let strange = json!({"kty": "a kind that nobody knows yet", "and": "much of it".repeat(3_000)});
+    let provider = Provider::start(json!({"keys": [public(1, "one"), shared, strange]})).await;
     let stage = stage(&provider, LOCAL).await;
     let good = signed(1, &header(), &claims());
     assert_eq!(ask(&stage, &good).await, 200);
@@ -181,14 +182,32 @@ async fn a_good_token_is_an_agent_and_every_forged_one_is_nobody() {
     ] {
         assert_eq!(ask(&stage, &token).await, 401, "{name}");
     }
-    // Both of these read well: several audiences of which one is ours, and no kid where one key fits.
+    // These read well: several audiences of which one is ours, no kid where one key fits, and much that is not for us.
     for token in [
         signed(1, &header(), &with(claims(), &json!({"aud": ["other", "signer"]}))),
         signed(1, &with(header(), &json!({"kid": null})), &claims()),
+        signed(1, &header(), &with(claims(), &json!({"more": "x".repeat(5000)}))),
     ] {
         assert_eq!(ask(&stage, &token).await, 200);
     }
     assert!(provider.asked() <= 2, "unknown keys made it ask {} times", provider.asked());
+}
+
+#[tokio::test]
+async fn an_agent_is_named_by_the_claim_that_the_policy_names_and_by_no_other() {
+    let provider = Provider::start(json!({"keys": [public(1, "one")]})).await;
+    for (claim, says, expected) in [
+        ("agent", json!({}), 200),
+        ("agent", json!({"agent": null, "sub": "app"}), 401),
+        ("sub", json!({"agent": null, "sub": "app"}), 200),
+        ("sub", json!({}), 401),
+        ("team", json!({"agent": null, "team": "app"}), 200),
+        ("team", json!({"team": "nobody"}), 401),
+    ] {
+        let stage = stage(&provider, &format!("claim = \"{claim}\"\n{LOCAL}")).await;
+        let token = signed(1, &header(), &with(claims(), &says));
+        assert_eq!(ask(&stage, &token).await, expected, "{claim} where a token says {says}");
+    }
 }
 
 #[tokio::test]
