@@ -664,6 +664,26 @@ mod tests {
     }
 
     #[test]
+    fn what_a_body_may_hold_has_an_end_and_is_taken_up_to_it() {
+        let many = |count: usize, one: &str| format!("[{}]", vec![format!("\"{one}\""); count].join(","));
+        let paths = |paths: String| format!("{{\"paths\":{paths}}}");
+        let copy = |key: &str, value: &str| format!(r#"{{"source":"{FILE}","metadata":{{"{key}":"{value}"}}}}"#);
+        let (batch, convert, copies) = ("/files/storage/", "/convert/video/", "/files/local_copy/");
+        for (method, target, taken, refused) in [
+            (Method::PUT, batch, many(BATCH_MOST, FILE), many(BATCH_MOST + 1, FILE)),
+            (Method::PUT, batch, many(1, &"x".repeat(ID_MOST)), many(1, &"x".repeat(ID_MOST + 1))),
+            (Method::POST, convert, paths(many(PATHS_MOST, "x")), paths(many(PATHS_MOST + 1, "x"))),
+            (Method::POST, convert, paths(many(1, &"x".repeat(TEXT_MOST))), paths(many(1, &"x".repeat(TEXT_MOST + 1)))),
+            (Method::POST, convert, paths(many(1, "a b")), paths(many(1, "a\\nb"))),
+            (Method::POST, copies, copy("color", "red"), copy("..", "red")),
+            (Method::POST, copies, copy("color", &"x".repeat(512)), copy("color", &"x".repeat(513))),
+        ] {
+            assert!(parse(&method, target, &taken).is_ok(), "{target} {taken:.90}");
+            assert!(parse(&method, target, &refused).is_err(), "{target} {refused:.90}");
+        }
+    }
+
+    #[test]
     fn of_a_batch_what_is_no_id_is_told_apart() {
         let body = format!("[\"{FILE}\",\"x\",\"{FILE}\",\"../{FILE}\"]");
         let body = Body::json_of(body.as_bytes());
@@ -755,6 +775,21 @@ mod tests {
             (Method::OPTIONS, "/project/"),
         ] {
             assert_eq!(status(&method, path), 405, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn a_list_has_an_order_of_its_own_and_no_other() {
+        use {FilesOrdering as Files, GroupsOrdering as Groups};
+        for (query, files, groups) in [
+            ("", Some(Files::default()), Some(Groups::default())),
+            ("ordering=datetime_uploaded", Some(Files::OldestFirst), None),
+            ("ordering=-datetime_uploaded", Some(Files::NewestFirst), None),
+            ("ordering=datetime_created", None, Some(Groups::OldestFirst)),
+            ("ordering=-datetime_created", None, Some(Groups::NewestFirst)),
+        ] {
+            assert_eq!(files_query(query).ok().map(|query| query.ordering), files, "files by {query}");
+            assert_eq!(groups_query(query).ok().map(|query| query.ordering), groups, "groups by {query}");
         }
     }
 
