@@ -215,6 +215,26 @@ mod tests {
         assert_eq!(ask(&state, "one", Ok(201)).await, (409, false));
     }
 
+    #[tokio::test]
+    async fn a_request_that_is_under_way_is_not_begun_again_and_counts_as_lost_after_two_minutes() {
+        let state = MemoryState::default();
+        let claimed = async |later: i64| {
+            let at = now() + later;
+            state.claim("media:k".to_owned(), "one".to_owned(), at, at, at).await.unwrap()
+        };
+        let act = async {
+            assert_eq!(ask(&state, "one", Ok(200)).await, (409, false));
+            assert!(matches!(claimed(LEASE - 10_000).await, Claim::Running));
+            assert!(matches!(claimed(LEASE + 10_000).await, Claim::Lost));
+            Ok(StatusCode::CREATED.into_response())
+        };
+        let key = ("k".to_owned(), "one".to_owned());
+        assert!(matches!(once(&state, "media", key, Redaction::None, act).await, Once::Now(Ok(_))));
+        assert_eq!(ask(&state, "one", Ok(200)).await, (201, true));
+        assert!(matches!(claimed(KEPT - 10_000).await, Claim::Done(_)));
+        assert!(matches!(claimed(KEPT + 10_000).await, Claim::Yours), "a day later the key may be taken anew");
+    }
+
     #[test]
     fn a_key_stands_there_once() {
         let headers = |values: &[&str]| -> HeaderMap {
@@ -222,7 +242,9 @@ mod tests {
             values.iter().map(value).collect()
         };
         assert_eq!(key(&headers(&[])).unwrap(), None);
-        assert_eq!(key(&headers(&["abc"])).unwrap(), Some("abc"));
+        for good in ["abc", &"x".repeat(200)] {
+            assert_eq!(key(&headers(&[good])).unwrap(), Some(good));
+        }
         for bad in [&["a", "b"][..], &[""], &[&"x".repeat(201)]] {
             assert!(key(&headers(bad)).is_err(), "{bad:?}");
         }
