@@ -145,7 +145,7 @@ impl Standing {
     async fn line(&self, state: &dyn State, row: Arc<KeyRow>) -> Result<Vec<Arc<KeyRow>>, StateError> {
         let mut line = vec![row];
         while let Some(parent) = line.last().and_then(|row| row.parent.clone())
-            && line.len() <= DEEPEST + 1
+            && line.len() <= DEEPEST
         {
             match self.look_up(state, &parent, Whose::Ours).await?.row {
                 Some(row) => line.push(row),

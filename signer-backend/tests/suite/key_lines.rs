@@ -272,8 +272,8 @@ async fn no_derived_key_gets_more_than_its_parent_has() {
     assert_eq!(listed["keys"].as_array().unwrap().len(), 1, "nothing was made of it: {listed}");
     // What is within is had, and no more.
     let least =
-        child(&stage, &narrow, &json!({"grants": {"files": "read"}, "only": ["files.list"], "rate": "1/s burst 50"}))
-            .await;
+        json!({"grants": {"files": "read"}, "only": ["files.list"], "rate": "1/s burst 50", "label": label[1..]});
+    let least = child(&stage, &narrow, &least).await;
     for (target, expected) in [(FILES, 200), ("/v1/uploadcare/project/", 403), ("/v1/upload-policy", 403), (KEYS, 403)]
     {
         assert_eq!(status(&stage, &least, target).await, expected, "{target}");
@@ -290,9 +290,9 @@ async fn a_derived_key_says_whose_it_is_and_what_refused() {
         agent("media", "files = \"full\"\nuploads = \"write\"\nadmin = \"full\"\nacknowledged = true");
     let stage = stage(&memory(), section).await;
     let file = stage.file("a.png", PNG).await;
-    let reply = derive(&stage, &whole, &json!({"grants": {"files": "read", "uploads": "write", "admin": "read"}, "label": "a \"b\"", "expires_in": 60})).await;
+    let reply = derive(&stage, &whole, &json!({"grants": {"files": "read", "groups": "off", "uploads": "write", "admin": "read"}, "label": "a \"b\"", "expires_in": 60})).await;
     let (key, id) = (text(&reply, "key"), text(&reply, "id"));
-    assert_eq!(reply.json()["grants"], json!({"files": "read", "uploads": "write", "admin": "read"}));
+    assert_eq!(reply.json()["grants"], json!({"files": "read", "groups": "off", "uploads": "write", "admin": "read"}));
     let own = AgentKey::parse(&whole).unwrap();
     assert_eq!(text(&reply, "parent"), own.id());
     assert!(
@@ -346,15 +346,58 @@ async fn a_derived_key_says_whose_it_is_and_what_refused() {
 
 #[tokio::test]
 async fn a_line_of_keys_has_an_end() {
-    let (whole, section) = agent("media", "files = \"read\"\nadmin = \"read\"");
-    let stage = stage(&memory(), section).await;
-    let mut key = whole;
-    for _ in 0..8 {
-        key = child(&stage, &key, &json!({"grants": "all"})).await;
-        assert_eq!(status(&stage, &key, FILES).await, 200);
+    let (of_policy, section) = agent("media", "files = \"read\"\nadmin = \"read\"");
+    let state = memory();
+    let stage = stage(&state, section).await;
+    let issued = kept(&state, "media", |_| ()).await;
+    for root in [of_policy, issued.expose().to_owned()] {
+        let mut key = root;
+        for _ in 0..8 {
+            key = child(&stage, &key, &json!({"grants": "all"})).await;
+            assert_eq!(status(&stage, &key, FILES).await, 200);
+        }
+        let problem = derive(&stage, &key, &json!({"grants": "all"})).await.problem();
+        assert!(problem.status == 403 && problem.detail.contains("8th of its line"), "{}", problem.detail);
+        // Nor is one good that somebody wrote into the state.
+        let parent = AgentKey::parse(&key).unwrap().id().to_owned();
+        let ninth =
+            kept(&state, "media", |row| (row.parent, row.narrowed) = (Some(parent), Some("{}".to_owned()))).await;
+        assert_eq!(status(&stage, ninth.expose(), FILES).await, 401);
     }
-    let problem = derive(&stage, &key, &json!({"grants": "all"})).await.problem();
-    assert!(problem.status == 403 && problem.detail.contains("8th of its line"), "{}", problem.detail);
+}
+
+#[tokio::test]
+async fn a_derived_key_is_good_for_ninety_days_if_nobody_says_otherwise_and_never_longer_than_its_parent() {
+    const HOUR: i64 = 3600;
+    const DAY: i64 = 24 * HOUR;
+    let state = memory();
+    let (_, section) = agent("media", "files = \"read\"\nadmin = \"read\"");
+    let stage = stage(&state, section).await;
+    for (name, parent, asked, life) in [
+        ("as usual, of a key without an end", None, json!({}), Some(90 * DAY)),
+        ("for ever, of a key without an end", None, json!({"expires_in": "never"}), None),
+        ("longer than usual, of a key without an end", None, json!({"expires_in": 100 * DAY}), Some(100 * DAY)),
+        ("as usual, of a key that ends later", Some(200 * DAY), json!({}), Some(90 * DAY)),
+        (
+            "longer than usual, of a key that ends later",
+            Some(200 * DAY),
+            json!({"expires_in": 100 * DAY}),
+            Some(100 * DAY),
+        ),
+        ("as usual, of a key that ends sooner", Some(HOUR), json!({}), Some(HOUR)),
+        ("less, of a key that ends sooner", Some(HOUR), json!({"expires_in": 60}), Some(60)),
+    ] {
+        let key = kept(&state, "media", |row| row.expires_at = parent.map(|life| now() + life * 1000)).await;
+        let mut asked = asked;
+        asked["grants"] = "all".into();
+        let told = derive(&stage, key.expose(), &asked).await.json();
+        let told = told["expires_at"].as_i64().map(|end| end - now() / 1000);
+        let fits = match (told, life) {
+            (Some(told), Some(life)) => (life - 30..=life).contains(&told),
+            (told, life) => told == life,
+        };
+        assert!(fits, "{name}: {told:?} seconds");
+    }
 }
 
 #[tokio::test]

@@ -209,6 +209,7 @@ async fn a_key_that_names_no_id_is_counted_and_whoever_would_revoke_it_is_told_w
         let (good, told) = run(&house.policy, &[&["keys"], arguments].concat());
         assert!(good, "{told}");
         assert_eq!((told.contains(unnamed), told.contains(one.id())), (counted, listed), "{arguments:?}: {told}");
+        assert_eq!(told.matches("The policy file has").count(), usize::from(counted), "{arguments:?}: {told}");
     }
     let (good, told) = run(&house.policy, &["keys", "revoke", "0000000000"]);
     let hint = "if it is one of the policy file, write its id there, beside its sha256, or take its line out";
