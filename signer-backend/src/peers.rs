@@ -80,6 +80,7 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io;
 
     fn address(text: &str) -> IpAddr {
         text.parse().unwrap()
@@ -96,6 +97,37 @@ mod tests {
         held.push(peers.admit(one).expect("a place that is free again is given again"));
         held.clear();
         assert!(peers.open.lock().unwrap().is_empty(), "who has gone is not remembered");
+    }
+
+    #[derive(Clone, Default)]
+    struct Heard(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Heard {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn that_a_peer_has_too_many_is_told_once_until_it_has_gone() {
+        let heard = Heard::default();
+        let writer = heard.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let peers = Peers::new(PerPeer::FromAnywhere(1));
+            for _ in 0..2 {
+                let _held = peers.admit(address("10.0.0.1")).unwrap();
+                for _ in 0..3 {
+                    assert!(peers.admit(address("10.0.0.1")).is_none());
+                }
+            }
+        });
+        let heard = String::from_utf8(heard.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(heard.matches("a peer has all the connections it may have").count(), 2, "{heard}");
     }
 
     #[test]

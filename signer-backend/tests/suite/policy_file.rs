@@ -5,7 +5,7 @@ use crate::process::write_policy;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use updock_signer::policy::{Policy, PolicyError, Sources};
+use updock_signer::policy::{Place, Policy, PolicyError, Sources};
 
 const PROJECT: &str = "version = 1\n[project]\npublic_key = \"demopublickey\"\nsecret = { env = \"SECRET\" }\n";
 const VISITORS: &str = "[uploads.visitors]\norigins = [\"https://app.example.com\"]\n";
@@ -206,6 +206,13 @@ fn a_second_secret_signs_uploads() {
 fn nothing_shows_a_secret() {
     let policy = parse_in(Path::new("."), &format!("{PROJECT}{VISITORS}")).unwrap();
     assert!(!format!("{policy:?}").contains("canary-secret"));
+    for (place, shown) in [
+        (Place::Postgres("postgres://u:canary-secret@db/s".to_owned()), "Postgres([redacted])"),
+        (Place::Sqlite("state.db".into()), "Sqlite(state.db)"),
+        (Place::Memory, "Memory"),
+    ] {
+        assert_eq!(format!("{place:?}"), shown);
+    }
 }
 
 proptest::proptest! {

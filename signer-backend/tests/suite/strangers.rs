@@ -21,6 +21,8 @@ async fn a_flood_of_bad_keys_is_told_to_wait_and_does_not_fill_the_log() {
     let left_out = stage.sentences().into_iter().filter(|text| text.contains("without a record of their own")).count();
     assert!((100..200).contains(&stage.sentences().len()), "{} records", stage.sentences().len());
     assert_eq!(left_out, 1);
+    let first = stage.sentences().into_iter().find(|text| text.contains("without a record of their own")).unwrap();
+    assert!(first.starts_with("1 request was turned away"), "{first}");
     // From the very same address.
     let reply = stage.ask(&key, "GET", "/v1/uploadcare/files/", "").await;
     assert_eq!(reply.status, 200);
