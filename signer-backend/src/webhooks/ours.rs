@@ -244,7 +244,9 @@ mod tests {
             maybe_ours(&format!("https://s.example.com/a/hooks/uploadcare/{SLUG}?x")).as_deref(),
             Some("https://s.example.com/a/hooks/uploadcare/hidden")
         );
-        assert_eq!(maybe_ours("https://s.example.com/hooks/uploadcare/short"), None);
+        for other in ["short", "k3v9Qm2xT7bR/wZ8nL5cY1dH"] {
+            assert_eq!(maybe_ours(&format!("https://s.example.com/hooks/uploadcare/{other}")), None);
+        }
     }
 
     #[test]

@@ -192,13 +192,15 @@ fn a_key_is_made_for_an_agent_that_a_policy_can_name() {
 #[tokio::test]
 async fn a_key_that_names_no_id_is_counted_and_whoever_would_revoke_it_is_told_what_to_write() {
     let one = AgentKey::generate();
-    let (_, section) = agent("media", "uploads = \"read\"");
+    let (unnamed_key, section) = agent("media", "uploads = \"read\"");
     let other = format!(
         "[agents.other]\nname = \"Other\"\nuploads = \"read\"\nkeys = [{{ id = \"{}\", sha256 = \"{}\" }}]\n",
         one.id(),
         one.digest()
     );
     let house = House::start(&format!("{section}{other}")).await;
+    // What the state has about other keys changes nothing.
+    assert!(run(&house.policy, &["keys", "issue", "--agent", "other", "--label", "another"]).0);
     let unnamed = "The policy file has 1 key of media without its id; write its id there, to list and revoke by them\n";
     for (arguments, counted, listed) in [
         (&["list"][..], true, true),
@@ -214,4 +216,12 @@ async fn a_key_that_names_no_id_is_counted_and_whoever_would_revoke_it_is_told_w
     let (good, told) = run(&house.policy, &["keys", "revoke", "0000000000"]);
     let hint = "if it is one of the policy file, write its id there, beside its sha256, or take its line out";
     assert!(!good && told.contains("there is no key 0000000000") && told.contains(hint), "{told}");
+    // Once it was revoked, by who holds it, its id is known.
+    let body = json!({ "key": unnamed_key }).to_string();
+    let json = [("content-type", "application/json")];
+    assert_eq!(send(&house.running.base, "POST", "/v1/keys/report-leak", &json, body).await.status, 200);
+    let (_, told) = run(&house.policy, &["keys", "list", "--agent", "media"]);
+    let id = AgentKey::parse(&unnamed_key).unwrap().id().to_owned();
+    assert!(told.contains(&format!("{id}  media  revoked  in the policy")), "{told}");
+    assert!(!told.contains("The policy file has"), "{told}");
 }

@@ -5,7 +5,7 @@ use crate::process::write_policy;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use updock_signer::policy::{Place, Policy, PolicyError, Sources};
+use updock_signer::policy::{Place, Policy, PolicyError, Secrets, Sources};
 
 const PROJECT: &str = "version = 1\n[project]\npublic_key = \"demopublickey\"\nsecret = { env = \"SECRET\" }\n";
 const VISITORS: &str = "[uploads.visitors]\norigins = [\"https://app.example.com\"]\n";
@@ -448,6 +448,18 @@ fn commands_that_never_call_uploadcare_need_none_of_its_secrets_and_no_key_but_t
         let (good, told) = run(&policy, arguments);
         assert!(!good && told.contains("secret cannot be read"), "{arguments:?}: {told}");
     }
+}
+
+#[test]
+fn the_address_of_the_state_is_read_by_nobody_but_who_opens_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, agents) = crate::stage::agent("media", "files = \"read\"");
+    let rules = format!("{agents}[state]\npostgres = {{ env = \"ABSENT\" }}\n");
+    let policy = write_policy(folder.path(), "s", "http://127.0.0.1:9/", &rules);
+    let read = Policy::look(Path::new(&policy), Secrets::Unread).unwrap();
+    assert_eq!(read.keeping.place, Place::Postgres(String::new()));
+    let refused = Policy::look(Path::new(&policy), Secrets::State).unwrap_err().to_string();
+    assert!(refused.contains("ABSENT"), "{refused}");
 }
 
 #[test]
