@@ -90,7 +90,7 @@ const SIGNER_SUITE: [&[&str]; 3] = [
         "threats::",
         "visitors::",
     ],
-    &["confirm::", "doctor::", "keeping::", "tokens::"],
+    &["confirm::", "doctor::", "keeping::", "refusing::", "tokens::"],
     &["door::", "matrix::"],
 ];
 
