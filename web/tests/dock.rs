@@ -2,21 +2,17 @@
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::unwrap_used, reason = "tests; helpers of theirs are not known as such")]
 
+mod wait;
+
 use js_sys::Array;
 use updock::{Options, ui::Dock};
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use web_sys::{Element, File, HtmlElement};
 
-wasm_bindgen_test_configure!(run_in_browser);
+use wait::{eventually, pause};
 
-async fn pause(ms: i32) {
-    let promise = js_sys::Promise::new(&mut |resolve, _| {
-        web_sys::window().unwrap().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms).unwrap();
-    });
-    JsFuture::from(promise).await.unwrap();
-}
+wasm_bindgen_test_configure!(run_in_browser);
 
 fn place() -> Element {
     let document = web_sys::window().unwrap().document().unwrap();
@@ -39,6 +35,11 @@ fn texts(place: &Element, selector: &str) -> Vec<String> {
     (0..found.length()).filter_map(|at| found.get(at)?.text_content()).collect()
 }
 
+/// Waits until the rows have these names.
+async fn named(place: &Element, names: &[&str]) {
+    eventually(&format!("named {names:?}"), || texts(place, "li .name") == names).await;
+}
+
 fn button(place: &Element, label: &str) -> HtmlElement {
     place.query_selector(&format!("[aria-label=\"{label}\"]")).unwrap().expect(label).unchecked_into()
 }
@@ -48,13 +49,11 @@ async fn files_become_rows_and_leave_by_their_own_button() {
     let place = place();
     let dock = Dock::mount(&place, options(), Box::new(|_| {}));
     dock.add(&files(&["a.txt", "<b>.txt"]));
-    pause(150).await;
-    assert_eq!(texts(&place, "li .name"), ["a.txt", "<b>.txt"]);
+    named(&place, &["a.txt", "<b>.txt"]).await;
     assert_eq!(texts(&place, "li .state"), ["Ready", "Ready"]);
     assert_eq!(texts(&place, "li .facts"), ["5 B", "5 B"]);
     button(&place, "Remove a.txt").click();
-    pause(150).await;
-    assert_eq!(texts(&place, "li .name"), ["<b>.txt"]);
+    named(&place, &["<b>.txt"]).await;
     drop(dock);
     assert_eq!(place.child_element_count(), 0);
     place.remove();
@@ -66,14 +65,10 @@ async fn ten_thousand_files_are_a_few_rows_in_the_page() {
     let dock = Dock::mount(&place, options(), Box::new(|_| {}));
     let names: Vec<String> = (0..10_001).map(|number| format!("f{number}.txt")).collect();
     dock.add(&files(&names.iter().map(String::as_str).collect::<Vec<_>>()));
-    for _ in 0..300 {
-        pause(20).await;
-        if dock.rows().len() == 10_001 {
-            break;
-        }
-    }
+    eventually("all in", || dock.rows().len() == 10_001).await;
+    // Painted, and painted once more if it would be.
+    eventually("painted", || !texts(&place, "li").is_empty()).await;
     pause(100).await;
-    assert_eq!(dock.rows().len(), 10_001);
     let rows = texts(&place, "li").len();
     assert!((1..100).contains(&rows), "{rows}");
     let first = place.query_selector("li").unwrap().unwrap();
@@ -86,14 +81,12 @@ async fn ten_thousand_files_are_a_few_rows_in_the_page() {
 async fn a_page_without_a_key_says_so_and_takes_it_later() {
     let place = place();
     let dock = Dock::mount(&place, Options { public_key: String::new(), ..options() }, Box::new(|_| {}));
-    pause(50).await;
-    assert!(texts(&place, ".notice")[0].contains("no public key"));
+    let notice = || texts(&place, ".notice");
+    eventually("told", || notice().iter().any(|text| text.contains("no public key"))).await;
     dock.configure(options());
-    pause(50).await;
-    assert!(texts(&place, ".notice").is_empty());
+    eventually("taken back", || notice().is_empty()).await;
     dock.add(&files(&["a.txt"]));
-    pause(150).await;
-    assert_eq!(texts(&place, "li .name"), ["a.txt"]);
+    named(&place, &["a.txt"]).await;
     drop(dock);
     place.remove();
 }
@@ -106,8 +99,7 @@ async fn files_that_come_before_the_key_wait_for_it() {
     pause(50).await;
     assert_eq!((dock.rows().len(), dock.unfinished()), (0, 2), "told as unfinished, so that no form goes without them");
     dock.configure(options());
-    pause(150).await;
-    assert_eq!(texts(&place, "li .name"), ["a.txt", "b.txt"]);
+    named(&place, &["a.txt", "b.txt"]).await;
     assert_eq!(dock.unfinished(), 2);
     drop(dock);
     place.remove();
