@@ -1,4 +1,4 @@
-//! `e2e`: Playwright over a real Chromium and the real parts, all on this machine.
+//! `e2e`: Playwright over a real Chromium and the real parts, all on this machine; a few tests also in Firefox and WebKit.
 //!
 //! The parts are started here, on free ports, and their addresses given by environment. A small
 //! control server lets a test take the stand-in away and bring it back.
@@ -41,6 +41,10 @@ pub(crate) fn run(workspace: &Workspace, options: &Options, on_line: impl FnMut(
     }
     npm::ensure_packages(&workspace.e2e())?;
     let chromium = browser::ensure(browser::CHROMIUM)?;
+    let mut others = Vec::new();
+    for program in [browser::FIREFOX, browser::WEBKIT_DRIVER, browser::XVFB] {
+        others.extend(browser::ensure_if_possible(program)?);
+    }
     let plan = Plan {
         ports: Ports::Free,
         build: Build::Dev,
@@ -59,7 +63,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options, on_line: impl FnMut(
         Ok::<_, Error>((stack, control))
     })?;
     let address = control.local_addr().doing("ask for the control port")?;
-    let test = Run::new("the browser tests", workspace.e2e().join("node_modules/.bin/playwright"))
+    let mut test = Run::new("the browser tests", workspace.e2e().join("node_modules/.bin/playwright"))
         .arg("test")
         .args(options.update_readme_screenshot.then_some(["looks", "-g", "demo page"]).into_iter().flatten())
         .args(&options.playwright)
@@ -70,6 +74,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options, on_line: impl FnMut(
         .env("UPDOCK_LOCAL", stack.local().unwrap_or_default())
         .env("UPDOCK_SIGNER", stack.signer())
         .env("UPDOCK_CONTROL", format!("http://{address}"));
+    for (variable, program) in others {
+        test = test.env(variable, program);
+    }
     let shared: Shared = Arc::new(Mutex::new(Some(stack)));
     let router = Router::new()
         .route("/local/kill", post(kill_local))

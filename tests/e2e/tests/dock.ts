@@ -74,6 +74,24 @@ export interface Arrived {
   at_once: number;
 }
 
+/** So many parts are let through; the others are never answered, as if the line had died. */
+export const after = (parts: number) => service.faults({ operation: 'part', skip: parts, effect: { delay_ms: 600_000 } });
+
+export const storedParts = async () =>
+  (await service.requests()).filter((request) => request.operation === 'part' && request.status === 200);
+
+export const bytes = (parts: Arrived[]) => parts.reduce((sum, { received }) => sum + received, 0);
+
+/** Each file was begun once, and every part of them taken in exactly once. */
+export async function once(...sizes: number[]): Promise<void> {
+  const requests = await service.requests();
+  expect(requests.filter((request) => request.operation === 'uploads.multipart_start')).toHaveLength(sizes.length);
+  const parts = await storedParts();
+  const names = parts.map(({ path, part }) => `${path} ${part}`);
+  expect(names, 'no part twice').toHaveLength(new Set(names).size);
+  expect(bytes(parts)).toBe(sizes.reduce((sum, size) => sum + size, 0));
+}
+
 /** A JWT for uploads as the service takes it, for tests that need one that is no good any more. */
 export function uploadToken(claims: Record<string, unknown>): string {
   const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -165,6 +183,16 @@ export interface Snapshot {
   confirmed?: boolean;
 }
 
+/** The bare test page. */
+export const pageUrl = (query = new URLSearchParams()): string => `${env('UPDOCK_PAGE')}/e2e/?${query}`;
+
+/** What is stored for a row that is done is what was sent, and it is kept. */
+export async function isStored(done: Snapshot, sent: { sha256: string }): Promise<void> {
+  const uuid = done.uuid ?? '';
+  expect(await service.sha256(uuid)).toBe(sent.sha256);
+  expect((await service.rest(uuid)).datetime_stored, 'stored beyond 24 hours').toBeTruthy();
+}
+
 /** One widget on a page. */
 export class Dock {
   readonly element: Locator;
@@ -179,7 +207,7 @@ export class Dock {
     if (options.attributes) query.set('attributes', JSON.stringify(options.attributes));
     if (options.count) query.set('count', String(options.count));
     if (options.dir) query.set('dir', options.dir);
-    await page.goto(`${env('UPDOCK_PAGE')}/e2e/?${query}`);
+    await page.goto(pageUrl(query));
     const dock = new Dock(page);
     await expect(dock.chooseButton()).toBeVisible();
     return dock;
@@ -229,9 +257,7 @@ export class Dock {
   async untilStored(sent: { name: string; size: number; sha256: string }, timeout = 45_000): Promise<Snapshot> {
     const done = await this.until(sent.name, ['done', 'failed'], timeout);
     expect(done.state, `${sent.name}: ${await this.row(sent.name).innerText()}`).toBe('done');
-    const uuid = done.uuid ?? '';
-    expect(await service.sha256(uuid)).toBe(sent.sha256);
-    expect((await service.rest(uuid)).datetime_stored, 'stored beyond 24 hours').toBeTruthy();
+    await isStored(done, sent);
     return done;
   }
 }

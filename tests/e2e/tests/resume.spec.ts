@@ -4,32 +4,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { chromium, type Page } from '@playwright/test';
-import { Dock, MiB, expect, file, service, test, type Arrived } from './dock';
+import { Dock, MiB, after, bytes, expect, file, once, service, storedParts, test } from './dock';
 
 test.beforeEach(() => service.forget());
 test.afterEach(() => service.faults());
 
-/** So many parts are let through; the others are never answered, as if the line had died. */
-const after = (parts: number) => service.faults({ operation: 'part', skip: parts, effect: { delay_ms: 600_000 } });
-
-const stored = async () =>
-  (await service.requests()).filter((request) => request.operation === 'part' && request.status === 200);
-
-const bytes = (parts: Arrived[]) => parts.reduce((sum, { received }) => sum + received, 0);
-
-/** Each file was begun once, and every part of them taken in exactly once. */
-async function once(...sizes: number[]): Promise<void> {
-  const requests = await service.requests();
-  expect(requests.filter((request) => request.operation === 'uploads.multipart_start')).toHaveLength(sizes.length);
-  const parts = await stored();
-  const names = parts.map(({ path, part }) => `${path} ${part}`);
-  expect(names, 'no part twice').toHaveLength(new Set(names).size);
-  expect(bytes(parts)).toBe(sizes.reduce((sum, size) => sum + size, 0));
-}
-
 /** Until so many parts are there, and what is written about them is in the journal. */
 async function reached(page: Page, parts: number): Promise<void> {
-  await expect.poll(async () => (await stored()).length, { timeout: 60_000 }).toBe(parts);
+  await expect.poll(async () => (await storedParts()).length, { timeout: 60_000 }).toBe(parts);
   await expect.poll(() => records(page)).toBe(parts + 1);
 }
 
@@ -59,7 +41,7 @@ test('after a reload at 40 % of 200 MB, one choice goes on, and no finished part
   const film = file('film.mp4', 200 * MiB);
   await dock.choose(film.path);
   await reached(page, 14);
-  const there = Math.floor((100 * bytes(await stored())) / film.size);
+  const there = Math.floor((100 * bytes(await storedParts())) / film.size);
   expect(there).toBeGreaterThan(30);
   expect(there).toBeLessThan(50);
   await page.reload();
@@ -105,7 +87,7 @@ test('after a reload, all interrupted uploads go on by one choice of all their f
   const dock = await Dock.open(page);
   const films = [file('one.mp4', 80 * MiB), file('two.mp4', 90 * MiB)];
   await dock.choose(...films.map((film) => film.path));
-  await expect.poll(async () => (await stored()).length, { timeout: 60_000 }).toBe(6);
+  await expect.poll(async () => (await storedParts()).length, { timeout: 60_000 }).toBe(6);
   await expect.poll(() => records(page)).toBe(8);
   await page.reload();
   for (const film of films) await dock.until(film.name, 'needs-file');
@@ -206,7 +188,7 @@ test('with `resume="off"` nothing is written down', async ({ page }) => {
   await after(3);
   const dock = await Dock.open(page, { attributes: { resume: 'off' } });
   await dock.choose(file('film.mp4', 40 * MiB).path);
-  await expect.poll(async () => (await stored()).length).toBe(3);
+  await expect.poll(async () => (await storedParts()).length).toBe(3);
   await dock.until('film.mp4', 'uploading');
   expect(await records(page)).toBe(0);
 });

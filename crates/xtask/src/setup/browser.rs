@@ -1,4 +1,4 @@
-//! A Chromium that is already there, or Debian's, and the ChromeDriver that belongs to it.
+//! Browsers that are already there, or Debian's, and what drives them.
 //!
 //! No tool downloads a browser of its own: that fails behind many company networks, and the
 //! tests should run in what people have.
@@ -30,6 +30,25 @@ pub(crate) const CHROMIUM: Program = Program {
 /// What wasm-bindgen's test runner drives the browser with.
 pub(crate) const CHROMEDRIVER: Program =
     Program { title: "ChromeDriver", variable: "CHROMEDRIVER", names: &["chromedriver"], package: "chromium-driver" };
+
+/// What people have beside it.
+pub(crate) const FIREFOX: Program = Program {
+    title: "Firefox",
+    variable: "UPDOCK_FIREFOX",
+    names: &["firefox-esr", "firefox"],
+    package: "firefox-esr",
+};
+
+/// WebKit, and what drives it: Safari's engine on Linux.
+pub(crate) const WEBKIT_DRIVER: Program = Program {
+    title: "WebKitWebDriver",
+    variable: "UPDOCK_WEBKIT_DRIVER",
+    names: &["WebKitWebDriver"],
+    package: "webkit2gtk-driver",
+};
+
+/// A screen that nobody sees, for browsers that cannot do without one.
+pub(crate) const XVFB: Program = Program { title: "Xvfb", variable: "UPDOCK_XVFB", names: &["Xvfb"], package: "xvfb" };
 
 /// Headless, with nothing that calls home. No sandbox only for root, where Chromium has none.
 pub(crate) fn flags() -> Vec<&'static str> {
@@ -73,6 +92,15 @@ pub(crate) fn ensure(program: Program) -> Result<PathBuf> {
     find(program).ok_or_else(|| {
         Error::Missing(format!("Debian's {} was installed and gave no {}", program.package, program.names[0]))
     })
+}
+
+/// The program's variable and where it is; nothing where it neither is nor can be set up: what needs it is left out there
+/// and says so.
+pub(crate) fn ensure_if_possible(program: Program) -> Result<Option<(&'static str, PathBuf)>> {
+    match state(program) {
+        State::Absent(_) => Ok(None),
+        _ => Ok(Some((program.variable, ensure(program)?))),
+    }
 }
 
 fn find(program: Program) -> Option<PathBuf> {

@@ -47,6 +47,9 @@ pub(crate) fn needs(workspace: &Workspace) -> Vec<Need> {
         need("Chromium", browser::state(browser::CHROMIUM)),
         need("PostgreSQL", postgres::state()),
         need("ChromeDriver", browser::state(browser::CHROMEDRIVER)),
+        need("Firefox", browser::state(browser::FIREFOX)),
+        need("WebKit", browser::state(browser::WEBKIT_DRIVER)),
+        need("Xvfb", browser::state(browser::XVFB)),
     ]
 }
 
