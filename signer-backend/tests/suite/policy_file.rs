@@ -5,6 +5,8 @@ use crate::process::write_policy;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+use updock_signer::audit::AuditTerms;
 use updock_signer::policy::{Place, Policy, PolicyError, Secrets, Sources};
 
 const PROJECT: &str = "version = 1\n[project]\npublic_key = \"demopublickey\"\nsecret = { env = \"SECRET\" }\n";
@@ -447,6 +449,26 @@ fn commands_that_never_call_uploadcare_need_none_of_its_secrets_and_no_key_but_t
     for arguments in [&["serve"][..], &["doctor"], &["webhooks", "sync"]] {
         let (good, told) = run(&policy, arguments);
         assert!(!good && told.contains("secret cannot be read"), "{arguments:?}: {told}");
+    }
+}
+
+#[test]
+fn how_long_records_and_receipts_are_good_is_what_the_policy_says() {
+    let (minute, day) = (Duration::from_mins(1), Duration::from_hours(24));
+    for (said, keep, checkpoint, receipt) in [
+        ("", None, None, Duration::from_hours(1)),
+        ("[audit]\nkeep = \"30d\"\n", Some(30 * day), None, Duration::from_hours(1)),
+        ("[audit]\ncheckpoint = \"1m\"\n", None, Some(minute), Duration::from_hours(1)),
+        ("[receipts]\nttl = \"10m\"\n", None, None, 10 * minute),
+    ] {
+        let keeping = parse_in(Path::new("."), &format!("{PROJECT}{VISITORS}{said}")).unwrap().keeping;
+        let usual = AuditTerms::default().checkpoint_after;
+        assert_eq!((keeping.audit.keep, keeping.receipts.ttl), (keep, receipt), "{said}");
+        assert_eq!(keeping.audit.checkpoint_after, checkpoint.unwrap_or(usual), "{said}");
+    }
+    for nothing in ["[audit]\nkeep = \"0d\"", "[audit]\ncheckpoint = \"0s\"", "[receipts]\nttl = \"0m\""] {
+        let told = refusal(&format!("{PROJECT}{VISITORS}{nothing}\n"));
+        assert!(told.contains("this would be over before it began"), "{nothing}: {told}");
     }
 }
 
