@@ -1,4 +1,4 @@
-//! `e2e`: Playwright over a real Chromium and the real parts, all on this machine; a few tests also in Firefox and WebKit.
+//! `e2e`: Playwright over a real Chromium and the real parts, all on this machine, and a few tests in other browsers.
 //!
 //! The parts are started here, on free ports, and their addresses given by environment. A small
 //! control server lets a test take the stand-in away and bring it back.

@@ -39,7 +39,7 @@ pub(crate) const FIREFOX: Program = Program {
     package: "firefox-esr",
 };
 
-/// WebKit, and what drives it: Safari's engine on Linux.
+/// Safari's engine on Linux, and what drives it.
 pub(crate) const WEBKIT_DRIVER: Program = Program {
     title: "WebKitWebDriver",
     variable: "UPDOCK_WEBKIT_DRIVER",
