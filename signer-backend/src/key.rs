@@ -68,7 +68,7 @@ impl AgentKey {
 }
 
 fn check(stem: &str) -> String {
-    base62_number(crc32fast::hash(stem.as_bytes()), CHECK)
+    base62_number(crc32fast::hash(stem.as_bytes()).into(), CHECK)
 }
 
 /// `text` with every agent key in it made unreadable: for text that clients chose and that goes into a log.
@@ -116,6 +116,12 @@ impl KeyDigest {
         bytes?.try_into().ok().map(Self)
     }
 
+    /// What a key goes by of which nothing but its digest is known: not its public part, and always the same.
+    pub(crate) fn id(&self) -> KeyId {
+        let first = self.0.first_chunk().copied().expect("a digest has more than eight bytes");
+        KeyId::parse(&base62_number(u64::from_be_bytes(first), ID)).expect("it has an id's digits")
+    }
+
     /// Are they equal? In constant time.
     pub fn matches(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
@@ -161,6 +167,13 @@ mod tests {
         assert!(KeyDigest::parse(&"A".repeat(64)).is_none());
         assert!(KeyDigest::parse(&"é".repeat(32)).is_none());
         assert!(KeyDigest::parse("e3b0").is_none());
+    }
+
+    #[test]
+    fn the_id_of_a_digest_is_the_same_in_every_version() {
+        for (digest, id) in [("0".repeat(64), "0000000000"), ("f".repeat(64), "ygHa16AHYF")] {
+            assert_eq!(KeyDigest::parse(&digest).unwrap().id().as_str(), id);
+        }
     }
 
     #[test]

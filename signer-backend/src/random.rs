@@ -18,8 +18,8 @@ pub(crate) fn base62(length: usize) -> String {
     text
 }
 
-/// `number` in base 62, padded to `length` characters from the left.
-pub(crate) fn base62_number(mut number: u32, length: usize) -> String {
+/// The last `length` digits of `number` in base 62, padded from the left.
+pub(crate) fn base62_number(mut number: u64, length: usize) -> String {
     let mut digits = vec![b'0'; length];
     for digit in digits.iter_mut().rev() {
         *digit = BASE62[(number % 62) as usize];
@@ -44,6 +44,7 @@ mod tests {
         assert!(is_base62(&one));
         assert_ne!(one, other);
         assert_eq!(base62_number(0, 6), "000000");
-        assert_eq!(base62_number(u32::MAX, 6), "4gfFC3");
+        assert_eq!(base62_number(u32::MAX.into(), 6), "4gfFC3");
+        assert_eq!(base62_number(62, 1), "0");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: what is made or ended in the state was recorded in the audit log before. A key is shown once.
 
-use super::list::{self, Unnamed};
+use super::list;
 use super::make::{self, Issuer, Plan};
 use super::standing::{Known, judge, line_of, of_policy, revoke};
 use crate::audit::command::{asked, recorded};
@@ -45,7 +45,7 @@ pub enum KeysCommand {
     },
     /// Makes a narrower key of another: never more than that may, never for longer, and gone when it is
     Derive {
-        /// The public part of the key to derive from
+        /// The id of the key to derive from, as lists show it
         #[arg(value_parser = KeyId::parse)]
         parent: KeyId,
         /// A level in an area, like files=read; may be given several times, and what is not given is off
@@ -64,7 +64,7 @@ pub enum KeysCommand {
         #[command(flatten)]
         new: NewOne,
     },
-    /// Lists keys: those of the policy that name their id, and those beside it
+    /// Lists keys: those of the policy, and those beside it
     List {
         /// Of this agent only
         #[arg(long, value_name = "NAME")]
@@ -75,7 +75,7 @@ pub enum KeysCommand {
     },
     /// Ends a key at once, for every instance, with all that were derived from it; a running signer notices within a second
     Revoke {
-        /// The public part of the key, as logs show it
+        /// The key's id, as lists and logs show it
         #[arg(value_parser = KeyId::parse)]
         id: KeyId,
         /// Prints JSON
@@ -141,12 +141,11 @@ pub async fn run(command: &KeysCommand, file: &PolicyFile, out: &mut (dyn Write 
                 house.agent(agent)?;
             }
             let rows = house.rows(agent.as_deref()).await?;
-            let unnamed = list::unnamed(&house.policy, &rows, agent.as_deref());
             let infos = list::infos(&house.policy, rows, agent.as_deref(), now());
             let lines: Vec<String> = if *json {
                 infos.iter().map(|info| format!("{}\n", json!(info))).collect()
             } else {
-                infos.iter().map(line).chain(unnamed.iter().map(Unnamed::to_string)).collect()
+                infos.iter().map(line).collect()
             };
             lines.concat()
         }
@@ -191,11 +190,11 @@ impl House {
         self.state.keys(agent.map(str::to_owned)).await.map_err(|error| kept(&error))
     }
 
-    /// That there is no key with this id. One of the policy file may have it all the same.
+    /// That there is no key with this id. It may be the public part of one of the policy file all the same.
     fn nobody(&self, id: &KeyId) -> String {
-        let unnamed = self.policy.agents.iter().flat_map(|agent| &agent.keys).any(|stored| stored.id.is_none());
-        let hint = if unnamed {
-            "; if it is one of the policy file, write its id there, beside its sha256, or take its line out"
+        let mut stored = self.policy.agents.iter().flat_map(|agent| &agent.keys);
+        let hint = if stored.any(|stored| stored.id == stored.digest.id()) {
+            "; a key of the policy file that stands there without its id has one made of its digest"
         } else {
             ""
         };
@@ -204,16 +203,14 @@ impl House {
 
     /// The key with this id, if it is good.
     async fn held(&self, id: &KeyId) -> Result<(Arc<Agent>, super::HeldKey), String> {
-        let row = self.state.key(id.to_string()).await.map_err(|error| kept(&error))?;
-        let held = match (self.policy.stored(id), row) {
-            (Some((agent, stored)), row) => {
-                of_policy(agent, stored, id.clone(), row.as_ref(), now()).map(|held| (Arc::clone(agent), held))
-            }
-            (None, Some(row)) => {
-                let line = line_of(&*self.state, row).await.map_err(|error| kept(&error))?;
-                judge(&self.policy, &line, now())
-            }
-            (None, None) => return Err(self.nobody(id)),
+        let held = if let Some((agent, stored)) = self.policy.stored(id) {
+            let rows: Vec<_> = self.rows(Some(&agent.id)).await?.into_iter().map(Arc::new).collect();
+            of_policy(agent, stored, &list::Rows::new(&rows).about(stored), now()).map(|held| (Arc::clone(agent), held))
+        } else {
+            let row = self.state.key(id.to_string()).await.map_err(|error| kept(&error))?;
+            let row = row.ok_or_else(|| self.nobody(id))?;
+            let line = line_of(&*self.state, &self.policy, row).await.map_err(|error| kept(&error))?;
+            judge(&self.policy, &line, now())
         };
         held.map_err(|ended| format!("key {id} is {}, and nothing can be derived from it", word(ended.status())))
     }
@@ -254,6 +251,7 @@ impl House {
     async fn revoke(&self, id: &KeyId, json: bool) -> Result<String, String> {
         let known = Known::find(&*self.state, &self.policy, id).await.map_err(|error| kept(&error))?;
         let known = known.ok_or_else(|| self.nobody(id))?;
+        let id = &known.id;
         let name = self.policy.agent(&known.agent).map_or(known.agent.as_str(), |agent| &agent.name);
         let row = self.state.key(id.to_string()).await.map_err(|error| kept(&error))?;
         let before = row.is_some_and(|row| row.revoked_at.is_some());

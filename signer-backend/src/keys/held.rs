@@ -10,6 +10,8 @@ use updock_types::signer::KeyId;
 #[derive(Debug, Clone)]
 pub struct HeldKey {
     pub(super) id: KeyId,
+    /// Its public part, where it goes by another id.
+    pub(super) public: Option<KeyId>,
     /// The key it was derived from.
     pub(super) parent: Option<KeyId>,
     /// Unix milliseconds: when the first of it, its parents and its agent ends.
@@ -37,9 +39,14 @@ pub(super) struct Link {
 }
 
 impl HeldKey {
-    /// Its public part.
+    /// What lists and logs call it: its public part, unless it is a key of a policy file that does not name that.
     pub fn id(&self) -> &KeyId {
         &self.id
+    }
+
+    /// Is this its id, or its public part?
+    pub(super) fn goes_by(&self, id: &str) -> bool {
+        self.id.as_str() == id || self.public.as_ref().is_some_and(|public| public.as_str() == id)
     }
 
     /// The key it was derived from.

@@ -184,7 +184,8 @@ pub(crate) async fn revoke_one(
     })?;
     let state = &**signer.state();
     let own = own_key(visit.caller()).and_then(|(agent, held)| Known::at_hand(agent, held));
-    let known = match own.filter(|own| own.id == id) {
+    let at_hand = visit.caller().held_key().is_some_and(|held| held.goes_by(id.as_str()));
+    let known = match own.filter(|_| at_hand) {
         Some(own) => Some(own),
         None => Known::find(state, visit.policy(), &id).await.map_err(|error| unread(&error))?,
     };
@@ -198,6 +199,7 @@ pub(crate) async fn revoke_one(
     let name = known.as_ref().and_then(|known| visit.policy().agent(&known.agent)).map(|agent| &agent.name);
     let may_know = visit.caller().grants().level(Area::Admin) >= level;
     let of = name.filter(|_| may_know).map(|name| format!(" of {name}")).unwrap_or_default();
+    let id = known.as_ref().map_or(id, |known| known.id.clone());
     let words = format!("revoke key {id}{of}");
     signer.decide(&visit, Need::own(&KEY_REVOKE).at(level), asked(&words), ()).await?;
     let Some(known) = known else {
@@ -207,7 +209,7 @@ pub(crate) async fn revoke_one(
     if let Err(error) = revoke(state, &known).await {
         return Err(signer.came_to_nothing(&visit, asked(&words), unkept(&error)).await?);
     }
-    signer.standing().forget(id.as_str());
+    signer.standing().forget(&known);
     done(&signer, &visit, asked(&words)).await?;
     let rows = state.keys(Some(known.agent.clone())).await.map_err(|error| unread(&error))?;
     let told = list::infos(visit.policy(), rows, Some(&known.agent), now()).into_iter().find(|info| info.id == id);
@@ -217,10 +219,10 @@ pub(crate) async fn revoke_one(
 /// Is it the key that the caller came with, or was it derived from that?
 async fn is_below(signer: &Signer, caller: &Caller, id: &KeyId) -> Result<bool, StateError> {
     let Some((_, held)) = own_key(caller) else { return Ok(false) };
-    if held.id() == id {
+    if held.goes_by(id.as_str()) {
         return Ok(true);
     }
     let Some(row) = signer.state().key(id.to_string()).await? else { return Ok(false) };
-    let line = line_of(&**signer.state(), row).await?;
-    Ok(line.iter().any(|row| row.parent.as_deref() == Some(held.id().as_str())))
+    let line = line_of(&**signer.state(), &signer.policy(), row).await?;
+    Ok(line.iter().any(|row| row.parent.as_deref().is_some_and(|parent| held.goes_by(parent))))
 }

@@ -1,29 +1,27 @@
 //! What there is to know about keys, without the keys.
 
 use super::narrowed::Narrowed;
-use super::standing::{Ended, judge, of_policy};
+use super::standing::{Ended, first_ids, judge, of_policy};
 use crate::key::KeyDigest;
-use crate::policy::{Agent, Policy};
-use crate::sentence::counted;
+use crate::policy::{Policy, StoredKey};
 use crate::state::KeyRow;
-use std::collections::HashMap;
-use std::fmt;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use updock_types::signer::{KeyId, KeyInfo, KeyOrigin, KeyStatus};
 
-/// Keys of the policy file that name their id, then those of `rows`, in their order; of one agent if named. `rows` are
+/// Keys of the policy file, then those of `rows`, in their order; of one agent if named. `rows` are
 /// all rows of the agents in question.
 pub(super) fn infos(policy: &Policy, rows: Vec<KeyRow>, agent: Option<&str>, now: i64) -> Vec<KeyInfo> {
     let rows: Vec<Arc<KeyRow>> = rows.into_iter().map(Arc::new).collect();
     let by_id: HashMap<&str, &Arc<KeyRow>> = rows.iter().map(|row| (row.id.as_str(), row)).collect();
+    let about = Rows::new(&rows);
     let mut infos = Vec::new();
     for owner in policy.agents.iter().filter(|owner| agent.is_none_or(|agent| agent == owner.id)) {
         for stored in &owner.keys {
-            let Some(id) = stored.id.clone() else { continue };
-            let row = by_id.get(id.as_str()).copied();
-            let good = of_policy(owner, stored, id.clone(), row.map(Arc::as_ref), now);
+            let rows = about.about(stored);
+            let good = of_policy(owner, stored, &rows, now);
             infos.push(KeyInfo {
-                id,
+                id: stored.id.clone(),
                 agent: owner.id.clone(),
                 origin: KeyOrigin::Policy,
                 status: good.err().map_or(KeyStatus::Good, Ended::status),
@@ -34,15 +32,17 @@ pub(super) fn infos(policy: &Policy, rows: Vec<KeyRow>, agent: Option<&str>, now
                 rate: None,
                 created_at: None,
                 expires_at: stored.expires.map(seconds),
-                revoked_at: row.and_then(|row| row.revoked_at).map(seconds),
+                revoked_at: rows.iter().find_map(|row| row.revoked_at).map(seconds),
                 used_at: None,
             });
         }
     }
-    let in_policy: Vec<KeyId> = infos.iter().map(|info| info.id.clone()).collect();
+    let in_policy: HashSet<String> = policy.agents.iter().flat_map(|owner| &owner.keys).flat_map(marks).collect();
     for row in rows.iter().filter(|row| agent.is_none_or(|agent| agent == row.agent)) {
         let Ok(id) = KeyId::parse(&row.id) else { continue };
-        if in_policy.contains(&id) {
+        // One that stood in the file, under its lasting id once more.
+        let again = KeyDigest::parse(&row.sha256).is_some_and(|digest| digest.id() == id) && about.alike(row) > 1;
+        if again || in_policy.contains(&row.id) || in_policy.contains(&row.sha256) {
             continue;
         }
         let mut line = vec![Arc::clone(row)];
@@ -52,41 +52,41 @@ pub(super) fn infos(policy: &Policy, rows: Vec<KeyRow>, agent: Option<&str>, now
         {
             line.push(Arc::clone(before));
         }
-        let told = info(id, row, judge(policy, &line, now).err());
-        let digest = KeyDigest::parse(&row.sha256);
-        // One of the file that does not name its id, and is known by it since it was revoked.
-        let in_file = digest.is_some_and(|digest| policy.owner(&digest).is_some());
-        infos.push(KeyInfo { origin: if in_file { KeyOrigin::Policy } else { told.origin }, ..told });
+        line.extend(first_ids(policy, &line).iter().filter_map(|id| by_id.get(id.as_str())).copied().cloned());
+        infos.push(info(id, row, judge(policy, &line, now).err()));
     }
     infos
 }
 
-/// Keys of the policy file of which nobody knows the id, so that no list can name them.
-pub(super) struct Unnamed {
-    agent: String,
-    count: u64,
-}
+/// Rows by their ids and by their digests.
+pub(super) struct Rows<'a>(HashMap<&'a str, Vec<&'a Arc<KeyRow>>>);
 
-impl fmt::Display for Unnamed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { agent, count } = self;
-        let (keys, ids) = (counted(*count, "key"), if *count == 1 { "its id" } else { "their ids" });
-        writeln!(
-            f,
-            "The policy file has {keys} of {agent} without {ids}; write {ids} there, to list and revoke by them"
-        )
+impl<'a> Rows<'a> {
+    pub(super) fn new(rows: &'a [Arc<KeyRow>]) -> Self {
+        let mut by = HashMap::<_, Vec<_>>::new();
+        for row in rows {
+            for mark in [row.id.as_str(), row.sha256.as_str()] {
+                by.entry(mark).or_default().push(row);
+            }
+        }
+        Self(by)
+    }
+
+    /// How many are of the same key.
+    fn alike(&self, row: &KeyRow) -> usize {
+        self.0.get(row.sha256.as_str()).map_or(0, Vec::len)
+    }
+
+    /// Those about a key of the policy file: they have one of its ids, or its digest.
+    pub(super) fn about(&self, stored: &StoredKey) -> Vec<Arc<KeyRow>> {
+        let rows = marks(stored).filter_map(|mark| self.0.get(mark.as_str()));
+        rows.flatten().copied().cloned().collect()
     }
 }
 
-/// How many each agent has, or the one that is named; without those that `rows` know since they were revoked.
-pub(super) fn unnamed(policy: &Policy, rows: &[KeyRow], agent: Option<&str>) -> Vec<Unnamed> {
-    let is_known = |digest: &KeyDigest| rows.iter().any(|row| row.sha256 == digest.to_string());
-    let owners = policy.agents.iter().filter(|owner| agent.is_none_or(|agent| agent == owner.id));
-    let of = |owner: &Arc<Agent>| {
-        let unnamed = owner.keys.iter().filter(|stored| stored.id.is_none() && !is_known(&stored.digest));
-        Unnamed { agent: owner.id.clone(), count: unnamed.count() as u64 }
-    };
-    owners.map(of).filter(|unnamed| unnamed.count > 0).collect()
+/// What a row about this key has one of, as its id or its digest.
+fn marks(stored: &StoredKey) -> impl Iterator<Item = String> {
+    stored.ids().into_iter().map(|id| id.to_string()).chain([stored.digest.to_string()])
 }
 
 /// What is known of a key of the state.

@@ -21,6 +21,7 @@ use axum::response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::iter;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -101,14 +102,19 @@ impl Standing {
         };
         let seen = self.look_up(&**state, key.id(), whose).await.map_err(failed)?;
         let (agent, held) = if let Some((agent, stored)) = stored {
-            let held = of_policy(agent, stored, key.key_id(), seen.row.as_deref(), now).map_err(|_| unknown())?;
-            (Arc::clone(agent), held)
+            let mut rows = Vec::from_iter(seen.row);
+            for id in stored.ids().iter().filter(|id| id.as_str() != key.id()) {
+                rows.extend(self.look_up(&**state, id.as_str(), whose).await.map_err(failed)?.row);
+            }
+            let held = of_policy(agent, stored, &rows, now).map_err(|_| unknown())?;
+            let public = Some(key.key_id()).filter(|public| *public != held.id);
+            (Arc::clone(agent), HeldKey { public, ..held })
         } else {
             // Without a row a digest of nothing is compared, so that time tells nothing about which ids there are.
             let kept = seen.row.as_ref().and_then(|row| KeyDigest::parse(&row.sha256));
             let matches = kept.unwrap_or(KeyDigest::NONE).matches(&digest);
             let row = seen.row.filter(|_| matches).ok_or_else(unknown)?;
-            let line = self.line(&**state, Arc::clone(&row)).await.map_err(failed)?;
+            let line = self.line(&**state, policy, Arc::clone(&row)).await.map_err(failed)?;
             let good = judge(policy, &line, now).map_err(|_| unknown())?;
             if seen.from == Source::State && row.used_at.is_none_or(|at| now - at >= USED) {
                 let (state, id) = (Arc::clone(state), row.id.clone());
@@ -142,7 +148,7 @@ impl Standing {
     }
 
     /// The row, and those of the keys before it, as far as there are any.
-    async fn line(&self, state: &dyn State, row: Arc<KeyRow>) -> Result<Vec<Arc<KeyRow>>, StateError> {
+    async fn line(&self, state: &dyn State, policy: &Policy, row: Arc<KeyRow>) -> Result<Vec<Arc<KeyRow>>, StateError> {
         let mut line = vec![row];
         while let Some(parent) = line.last().and_then(|row| row.parent.clone())
             && line.len() <= DEEPEST
@@ -152,35 +158,44 @@ impl Standing {
                 None => break,
             }
         }
+        for id in first_ids(policy, &line) {
+            line.extend(self.look_up(state, id.as_str(), Whose::Ours).await?.row);
+        }
         Ok(line)
     }
 
-    pub(super) fn forget(&self, id: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    pub(super) fn forget(&self, known: &Known) {
+        let mut memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for id in known.ids() {
+            memory.remove(id.as_str());
+        }
     }
 }
 
 /// The key with this row and those before it, asked of the state itself.
-pub(super) async fn line_of(state: &dyn State, row: KeyRow) -> Result<Vec<Arc<KeyRow>>, StateError> {
-    Standing::default().line(state, Arc::new(row)).await
+pub(super) async fn line_of(state: &dyn State, policy: &Policy, row: KeyRow) -> Result<Vec<Arc<KeyRow>>, StateError> {
+    Standing::default().line(state, policy, Arc::new(row)).await
 }
 
-/// A key of the policy file, with what the state has about it.
-pub(super) fn of_policy(
-    agent: &Agent,
-    stored: &StoredKey,
-    id: KeyId,
-    row: Option<&KeyRow>,
-    now: i64,
-) -> Result<HeldKey, Ended> {
-    if row.is_some_and(|row| row.revoked_at.is_some()) {
+/// The ids of the policy file's key that a line begins with, whose rows belong to the line: there are some when it was
+/// revoked.
+pub(super) fn first_ids(policy: &Policy, line: &[Arc<KeyRow>]) -> Vec<KeyId> {
+    let first = line.last().and_then(|row| Narrowed::parse(row.narrowed.as_deref()?).ok()?.root);
+    let stored = first.and_then(|digest| policy.owner(&digest));
+    stored.map(|(_, stored)| stored.ids().to_vec()).unwrap_or_default()
+}
+
+/// A key of the policy file, with what the state has about it: rows with one of its ids.
+pub(super) fn of_policy(agent: &Agent, stored: &StoredKey, rows: &[Arc<KeyRow>], now: i64) -> Result<HeldKey, Ended> {
+    if rows.iter().any(|row| row.revoked_at.is_some()) {
         return Err(Ended::Revoked);
     }
     let ends = [stored.expires, agent.expires].into_iter().flatten().min();
     if ends.is_some_and(|end| end <= now) {
         return Err(Ended::Expired);
     }
-    Ok(HeldKey { id, parent: None, ends, root: Root::Policy(stored.digest), links: Vec::new() })
+    let root = Root::Policy(stored.digest);
+    Ok(HeldKey { id: stored.id.clone(), public: None, parent: None, ends, root, links: Vec::new() })
 }
 
 /// The key of the first row, with those of the keys before it: whose it is and what holds for it, or why it is not good.
@@ -228,22 +243,25 @@ pub(super) fn judge(policy: &Policy, line: &[Arc<KeyRow>], now: i64) -> Result<(
     links.reverse();
     let id = |text: &str| KeyId::parse(text).map_err(|_| Ended::Orphaned);
     let parent = own.parent.as_deref().map(id).transpose()?;
-    Ok((Arc::clone(agent), HeldKey { id: id(&own.id)?, parent, ends, root, links }))
+    Ok((Arc::clone(agent), HeldKey { id: id(&own.id)?, public: None, parent, ends, root, links }))
 }
 
 /// A key that there is, good or not.
 pub(super) struct Known {
     pub id: KeyId,
+    /// Of one of the policy file, where it is not its id: what it stays revoked by when its line names another id.
+    lasting: Option<KeyId>,
     pub agent: String,
     pub sha256: String,
 }
 
 impl Known {
-    /// The key that a caller came with, if it is one of the policy file, which need not name its id.
+    /// The key that a caller came with, if it is one of the policy file, where its public part need not stand.
     pub(super) fn at_hand(agent: &Agent, held: &HeldKey) -> Option<Self> {
         match held.root {
             Root::Policy(digest) if !held.is_derived() => {
-                Some(Self { id: held.id.clone(), agent: agent.id.clone(), sha256: digest.to_string() })
+                let stored = agent.keys.iter().find(|stored| stored.digest.matches(&digest));
+                stored.map(|stored| Self::stored(agent, stored))
             }
             Root::Policy(_) | Root::Issued => None,
         }
@@ -251,32 +269,48 @@ impl Known {
 
     /// The key with this id, in the policy file or in the state.
     pub(super) async fn find(state: &dyn State, policy: &Policy, id: &KeyId) -> Result<Option<Self>, StateError> {
-        let known = |agent: &str, sha256: String| Self { id: id.clone(), agent: agent.to_owned(), sha256 };
         if let Some((agent, stored)) = policy.stored(id) {
-            return Ok(Some(known(&agent.id, stored.digest.to_string())));
+            return Ok(Some(Self::stored(agent, stored)));
         }
         let row = state.key(id.to_string()).await?;
-        Ok(row.map(|row| known(&row.agent, row.sha256)))
+        Ok(row.map(|row| Self { id: id.clone(), lasting: None, agent: row.agent, sha256: row.sha256 }))
+    }
+
+    fn stored(agent: &Agent, stored: &StoredKey) -> Self {
+        Self {
+            id: stored.id.clone(),
+            lasting: Some(stored.digest.id()).filter(|id| *id != stored.id),
+            agent: agent.id.clone(),
+            sha256: stored.digest.to_string(),
+        }
+    }
+
+    fn ids(&self) -> impl Iterator<Item = &KeyId> {
+        iter::once(&self.id).chain(&self.lasting)
     }
 }
 
 /// Revokes a key; `false` if it was revoked already.
 pub(super) async fn revoke(state: &dyn State, known: &Known) -> Result<bool, StateError> {
     let at = now();
-    let row = KeyRow {
-        id: known.id.to_string(),
-        agent: known.agent.clone(),
-        sha256: known.sha256.clone(),
-        label: None,
-        parent: None,
-        narrowed: None,
-        created_at: at,
-        expires_at: None,
-        revoked_at: Some(at),
-        used_at: None,
-    };
-    // A key of the policy file has no row before; one of the state has, and keeps what it says.
-    if state.add_key(row).await? { Ok(true) } else { state.revoke_key(known.id.to_string(), at).await }
+    let mut anew = false;
+    for id in known.ids() {
+        let row = KeyRow {
+            id: id.to_string(),
+            agent: known.agent.clone(),
+            sha256: known.sha256.clone(),
+            label: None,
+            parent: None,
+            narrowed: None,
+            created_at: at,
+            expires_at: None,
+            revoked_at: Some(at),
+            used_at: None,
+        };
+        // A key of the policy file has no row before; one of the state has, and keeps what it says.
+        anew |= state.add_key(row).await? || state.revoke_key(id.to_string(), at).await?;
+    }
+    Ok(anew)
 }
 
 /// Body of a report.
@@ -308,19 +342,17 @@ pub(crate) async fn report(
 async fn end_leaked(signer: &Signer, key: &AgentKey) -> Result<(), StateError> {
     let (policy, digest) = (signer.policy(), key.digest());
     let known = match policy.owner(&digest) {
-        Some((agent, stored)) => {
-            Some(Known { id: key.key_id(), agent: agent.id.clone(), sha256: stored.digest.to_string() })
-        }
+        Some((agent, stored)) => Some(Known::stored(agent, stored)),
         None => Known::find(&**signer.state(), &policy, &key.key_id())
             .await?
             .filter(|known| KeyDigest::parse(&known.sha256).is_some_and(|kept| kept.matches(&digest))),
     };
     let Some(known) = known else { return Ok(()) };
     if revoke(&**signer.state(), &known).await? {
-        signer.standing().forget(key.id());
+        signer.standing().forget(&known);
         let name = policy.agent(&known.agent).map_or(known.agent.as_str(), |agent| &agent.name);
-        let text = format!("Key {} of {name} was reported as leaked and is revoked.", key.id());
-        let _ = signer.log().record(Record { key_id: Some(key.id().to_owned()), ..Record::event(text) }).await;
+        let text = format!("Key {} of {name} was reported as leaked and is revoked.", known.id);
+        let _ = signer.log().record(Record { key_id: Some(known.id.to_string()), ..Record::event(text) }).await;
     }
     Ok(())
 }

@@ -295,13 +295,8 @@ impl Checker<'_> {
         let id = id.as_deref().map(KeyId::parse).transpose().map_err(|_| {
             self.at(&key.span(), "a key's id has 10 letters and digits, as `updock-signer keys new` prints it")
         })?;
-        if id.is_none() {
-            let sentence = "this key has no id, so lists of keys do not show it and `keys revoke` does not know it; \
-                write id = \"...\" beside its sha256, the 10 letters and digits after updock_live_";
-            self.warn(&key.span(), sentence);
-        }
         let expires = expires.as_ref().map(|at| self.moment(at)).transpose()?;
-        Ok(StoredKey { digest, id, expires })
+        Ok(StoredKey { id: id.unwrap_or_else(|| digest.id()), digest, expires })
     }
 }
 

@@ -212,10 +212,18 @@ pub struct Quota {
 pub struct StoredKey {
     /// Its digest.
     pub digest: KeyDigest,
-    /// Its public part, if the file says it.
-    pub id: Option<KeyId>,
+    /// What lists and logs call it, and what it is revoked by: its public part as the file says it, or else an id that
+    /// is made of its digest.
+    pub id: KeyId,
     /// Unix milliseconds; not good from then on.
     pub expires: Option<i64>,
+}
+
+impl StoredKey {
+    /// All that it may have been revoked by, as far as the file knows: a line can be given an id later.
+    pub(crate) fn ids(&self) -> [KeyId; 2] {
+        [self.id.clone(), self.digest.id()]
+    }
 }
 
 /// From where secrets may be read.
@@ -263,10 +271,10 @@ impl Policy {
         )
     }
 
-    /// The key of this file that names this id.
+    /// The key of this file with this id, or with this one of its digest: it went by that before its line named one.
     pub(crate) fn stored(&self, id: &KeyId) -> Option<(&Arc<Agent>, &StoredKey)> {
         let mut keys = self.agents.iter().flat_map(|agent| agent.keys.iter().map(move |stored| (agent, stored)));
-        keys.find(|(_, stored)| stored.id.as_ref() == Some(id))
+        keys.find(|(_, stored)| stored.ids().contains(id))
     }
 
     /// Was it made from this text?

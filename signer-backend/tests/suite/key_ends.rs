@@ -3,7 +3,7 @@
 
 use crate::key_lines::{FILES, KEYS, child, derive, kept, memory, stage, status, text};
 use crate::postgres::Database;
-use crate::stage::{PNG, agent};
+use crate::stage::{PNG, Stage, agent};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -172,10 +172,10 @@ async fn hold_life_of_keys(state: Arc<dyn State>) {
     assert_eq!(leads.status, 201);
     let own = [one("", "derived", "good"), one("", "derived", "good"), one("nightly", "issued", "good")];
     assert_eq!(listed(&whole, KEYS).await, own, "{name}: its own");
-    let leads = one("of lead", "issued", "good");
-    assert_eq!(listed(&lead, KEYS).await, [&own[..], std::slice::from_ref(&leads)].concat(), "{name}: everyone's");
-    // Its key in the file does not name its id, and is no line in a list.
-    assert_eq!(listed(&lead, "/v1/keys?agent=lead").await, std::slice::from_ref(&leads), "{name}");
+    let (in_file, leads) = (one("", "policy", "good"), one("of lead", "issued", "good"));
+    let all = [own[0].clone(), own[1].clone(), in_file.clone(), own[2].clone(), leads.clone()];
+    assert_eq!(listed(&lead, KEYS).await, all, "{name}: everyone's");
+    assert_eq!(listed(&lead, "/v1/keys?agent=lead").await, [in_file.clone(), leads.clone()], "{name}");
     // That it was used is noted soon, and not each time.
     let mut used = None;
     for _ in 0..500 {
@@ -193,7 +193,7 @@ async fn hold_life_of_keys(state: Arc<dyn State>) {
         assert_eq!(status(&stage, key, FILES).await, 401, "{name}: a parent takes its children along");
     }
     let orphaned = || one("", "derived", "orphaned");
-    let ended = [orphaned(), orphaned(), one("nightly", "issued", "revoked"), leads];
+    let ended = [orphaned(), orphaned(), in_file, one("nightly", "issued", "revoked"), leads];
     assert_eq!(listed(&lead, KEYS).await, ended, "{name}");
     assert_eq!(status(&stage, &lead, KEYS).await, 200);
 
@@ -223,6 +223,124 @@ async fn hold_life_of_keys(state: Arc<dyn State>) {
 
 fn text_of(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
+}
+
+/// A section of the policy file with a key, whose line names this id or none.
+fn line(key: &AgentKey, id: Option<&str>) -> String {
+    let id = id.map(|id| format!("id = \"{id}\", ")).unwrap_or_default();
+    let digest = key.digest();
+    format!(
+        "[agents.media]\nname = \"Media\"\nkeys = [{{ {id}sha256 = \"{digest}\" }}]\nfiles = \"read\"\nadmin = \"read\"\n"
+    )
+}
+
+/// How a key is ended.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    /// By somebody else, with the id that lists show.
+    Listed,
+    /// By its holder, with its public part.
+    Own,
+    /// By a report.
+    Leaked,
+}
+
+#[tokio::test]
+async fn a_key_of_the_policy_is_listed_and_ended_whatever_its_line_calls_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut states: Vec<Arc<dyn State>> =
+        vec![memory(), Arc::new(SqliteState::open(&folder.path().join("state.db")).await.unwrap())];
+    let database = Database::fresh().await;
+    if let Some(database) = &database {
+        states.push(Arc::new(PostgresState::open(database.url()).await.unwrap()));
+    }
+    for state in states {
+        for (named, end) in [
+            (None, End::Listed),
+            (None, End::Own),
+            (None, End::Leaked),
+            (Some("0123456789"), End::Listed),
+            (Some("9876543210"), End::Own),
+        ] {
+            hold_end_of_key(&state, named, end).await;
+        }
+    }
+}
+
+/// `named` is what the line says, which is not the key's public part.
+async fn hold_end_of_key(state: &Arc<dyn State>, named: Option<&str>, end: End) {
+    let case = format!("{} {named:?} {end:?}", state.name());
+    let key = AgentKey::generate();
+    let (lead, admin) = agent("lead", "admin = \"full\"\nacknowledged = true");
+    let policy = |id: Option<&str>| format!("{}{admin}", line(&key, id));
+    let one = stage(state, policy(named)).await;
+    let seen = async |stage: &Stage| {
+        let listed = stage.ask(&lead, "GET", "/v1/keys?agent=media", "").await.json();
+        let keys = listed["keys"].as_array().unwrap().iter().filter(|key| key["origin"] == "policy");
+        keys.map(|key| (text_of(&key["id"]), text_of(&key["status"]))).collect::<Vec<_>>()
+    };
+    let revoked = async |stage: &Stage| {
+        let listed = stage.ask(&lead, "GET", "/v1/keys?agent=media", "").await.json();
+        let keys = listed["keys"].as_array().unwrap().iter().filter(|key| key["status"] == "revoked");
+        keys.map(|key| text_of(&key["id"])).collect::<Vec<_>>()
+    };
+    let others = revoked(&one).await;
+    let below = child(&one, key.expose(), &json!({"grants": "all"})).await;
+    let [(id, good)] = &seen(&one).await[..] else { panic!("{case}: not one line") };
+    assert_eq!((good.as_str(), named.unwrap_or(id)), ("good", id.as_str()), "{case}");
+    let told = one.log.records().into_iter().rfind(|record| record.operation == Some("keys.derive")).unwrap();
+    assert_eq!(told.key_id.as_deref(), Some(id.as_str()), "{case}: the log calls it as the list does");
+
+    let reply = match end {
+        End::Listed => one.ask(&lead, "POST", &format!("{KEYS}/{id}/revoke"), "").await,
+        End::Own => one.ask(key.expose(), "POST", &format!("{KEYS}/{}/revoke", key.id()), "").await,
+        End::Leaked => {
+            let body = json!({"key": key.expose()}).to_string();
+            one.send("POST", "/v1/keys/report-leak", &[("content-type", "application/json")], &body).await
+        }
+    };
+    assert_eq!(reply.status, 200, "{case}: {:?}", reply.body);
+    // At this instance at once, at a new one, and whatever its line says from now on.
+    let ended = [(id.clone(), "revoked".to_owned())];
+    assert_eq!(seen(&one).await, ended, "{case}");
+    let again = stage(state, policy(named)).await;
+    for stage in [&one, &again] {
+        for key in [key.expose(), &below] {
+            assert_eq!(status(stage, key, FILES).await, 401, "{case}");
+        }
+    }
+    again.replace(&policy(Some(key.id())));
+    for key in [key.expose(), &below] {
+        assert_eq!(status(&again, key, FILES).await, 401, "{case}: its id was written into the line");
+    }
+    assert_eq!(seen(&again).await, [(key.id().to_owned(), "revoked".to_owned())], "{case}");
+    // Without its line it is still told of, once.
+    again.replace(&format!("[agents.media]\nname = \"Media\"\nfiles = \"read\"\n{admin}"));
+    let mut told = revoked(&again).await;
+    told.retain(|id| !others.contains(id));
+    assert_eq!(told, std::slice::from_ref(id), "{case}");
+}
+
+/// As an earlier version kept it: under the public part of the key, which the file does not name.
+#[tokio::test]
+async fn a_key_that_was_revoked_by_its_public_part_stays_so() {
+    let state = memory();
+    let key = AgentKey::generate();
+    let revoked = |row: &mut KeyRow| {
+        (row.id, row.sha256) = (key.id().to_owned(), key.digest().to_string());
+        row.revoked_at = Some(now());
+    };
+    kept(&state, "media", revoked).await;
+    let root = json!({"root": key.digest().to_string()}).to_string();
+    let child = kept(&state, "media", |row| (row.parent, row.narrowed) = (Some(key.id().to_owned()), Some(root))).await;
+    let (lead, admin) = agent("lead", "admin = \"full\"\nacknowledged = true");
+    let stage = stage(&state, format!("{}{admin}", line(&key, None))).await;
+    for key in [&key, &child] {
+        assert_eq!(status(&stage, key.expose(), FILES).await, 401);
+    }
+    let listed = stage.ask(&lead, "GET", "/v1/keys?agent=media", "").await.json();
+    let told: Vec<_> = listed["keys"].as_array().unwrap().iter().map(|key| (&key["origin"], &key["status"])).collect();
+    assert_eq!(told, [(&json!("policy"), &json!("revoked")), (&json!("derived"), &json!("orphaned"))]);
 }
 
 #[tokio::test]

@@ -483,14 +483,3 @@ fn the_address_of_the_state_is_read_by_nobody_but_who_opens_it() {
     let refused = Policy::look(Path::new(&policy), Secrets::State).unwrap_err().to_string();
     assert!(refused.contains("ABSENT"), "{refused}");
 }
-
-#[test]
-fn a_key_that_no_list_shows_and_no_id_revokes_is_pointed_out() {
-    for (id, told) in [("", true), ("id = \"0123456789\", ", false)] {
-        let section = agent(&format!("keys = [{{ {id}sha256 = \"{DIGEST}\" }}]\nfiles = \"read\""));
-        let policy = parse_in(Path::new("."), &section).unwrap();
-        let warnings: Vec<_> = policy.warnings.iter().map(ToString::to_string).collect();
-        let expected = "line 7: this key has no id, so lists of keys do not show it and `keys revoke` does not know it";
-        assert_eq!(warnings.iter().any(|warning| warning.starts_with(expected)), told, "{warnings:?}");
-    }
-}

@@ -166,8 +166,11 @@ pub(crate) async fn upload(
 /// An agent's key and its section of the policy file.
 pub(crate) fn agent(id: &str, grants: &str) -> (String, String) {
     let key = AgentKey::generate();
-    let section =
-        format!("[agents.{id}]\nname = \"Agent {id}\"\nkeys = [{{ sha256 = \"{}\" }}]\n{grants}\n", key.digest());
+    let section = format!(
+        "[agents.{id}]\nname = \"Agent {id}\"\nkeys = [{{ id = \"{}\", sha256 = \"{}\" }}]\n{grants}\n",
+        key.id(),
+        key.digest()
+    );
     (key.expose().to_owned(), section)
 }
 
