@@ -208,6 +208,27 @@ mod tests {
     }
 
     #[test]
+    fn a_host_is_a_name_an_allowed_address_or_refused() {
+        let networks = ["10.1.0.0/16".parse().unwrap()];
+        for (host, expected) in [
+            ("hooks.example.com", Ok(())),
+            ("hooks.example.com.", Ok(())),
+            ("7.example.7up", Ok(())),
+            ("x0.example.x0", Ok(())),
+            ("10.1.2.3", Ok(())),
+            ("[2606:4700::1111]", Ok(())),
+            ("10.2.2.3", Err(Refused::Private)),
+            ("2130706433", Err(Refused::Private)),
+            ("127.0x1", Err(Refused::Private)),
+            ("127.0X1", Err(Refused::Private)),
+            ("[::1]", Err(Refused::Private)),
+        ] {
+            let uri: Uri = format!("http://{host}:9/").parse().unwrap();
+            assert_eq!(check_literal(&uri, &networks), expected, "{host}");
+        }
+    }
+
+    #[test]
     fn what_the_policy_names_is_allowed() {
         let networks = ["10.1.0.0/16".parse().unwrap(), "fd12::/32".parse().unwrap()];
         for (address, expected) in

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use updock_signer::audit::AuditTerms;
 use updock_signer::policy::{Place, Policy, PolicyError, Secrets, Sources};
+use updock_types::Event;
 
 const PROJECT: &str = "version = 1\n[project]\npublic_key = \"demopublickey\"\nsecret = { env = \"SECRET\" }\n";
 const VISITORS: &str = "[uploads.visitors]\norigins = [\"https://app.example.com\"]\n";
@@ -450,6 +451,49 @@ fn commands_that_never_call_uploadcare_need_none_of_its_secrets_and_no_key_but_t
         let (good, told) = run(&policy, arguments);
         assert!(!good && told.contains("secret cannot be read"), "{arguments:?}: {told}");
     }
+}
+
+#[test]
+fn whom_the_signer_asks_and_tells_has_an_address_that_can_be_trusted() {
+    let tokens = |jwks: &str, rest: &str| {
+        format!("{PROJECT}{VISITORS}[tokens]\nissuer = \"i\"\naudience = \"a\"\njwks = \"{jwks}\"\n{rest}\n")
+    };
+    let network = "networks = [\"10.0.0.0/8\"]";
+    for (jwks, rest, refused) in [
+        ("https://keys.example.com/", "", None),
+        ("https://10.1.2.3/", network, None),
+        ("http://10.1.2.3/", network, None),
+        ("http://10.1.2.3/", "", Some("plain http would let others")),
+        ("ftp://keys.example.com/", "", Some("expected an address like")),
+        ("ftp://keys.example.com/", network, Some("expected an address like")),
+        ("/keys", "", Some("expected an address like")),
+        ("https://u:p@keys.example.com/", "", Some("expected an address like")),
+        ("http://u:p@10.1.2.3/", network, Some("expected an address like")),
+        ("https://keys.example.com/", "algorithms = [\"ES384\", \"PS256\"]", None),
+        ("https://keys.example.com/", "algorithms = [\"HS512\"]", Some("RS256, RS384, RS512, PS256")),
+    ] {
+        let read = parse_in(Path::new("."), &tokens(jwks, rest)).map_err(|error| error.to_string());
+        match refused {
+            None => assert_eq!(read.unwrap().tokens.unwrap().jwks.to_string(), jwks, "{rest}"),
+            Some(why) => assert!(read.as_ref().is_err_and(|told| told.contains(why)), "{jwks} {rest}: {read:?}"),
+        }
+    }
+}
+
+#[test]
+fn an_event_that_is_named_twice_is_told_once() {
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let events = "events = [\"file.uploaded\", \"file.stored\", \"file.uploaded\"]";
+    let text = format!(
+        "{PROJECT}{VISITORS}[webhooks]\n{events}\n[webhooks.targets.cms]\nurl = \"https://cms.example.com/\"\n\
+         secret = {{ env = \"TARGET\" }}\n{events}\n"
+    );
+    let env = |name: &str| Some(if name == "TARGET" { secret } else { "canary-secret" }.to_owned());
+    let policy = Policy::parse(&text, &Sources { directory: Path::new("."), env: &env }).unwrap();
+    let hooks = policy.webhooks.unwrap();
+    let once = [Event::FileUploaded, Event::FileStored];
+    assert_eq!((hooks.events.as_slice(), hooks.targets[0].events.as_slice()), (&once[..], &once[..]));
+    assert_eq!(hooks.targets[0].name, "cms");
 }
 
 #[test]
