@@ -42,7 +42,7 @@ pub(crate) enum Subject {
 }
 
 /// The signer's modules that decide or verify; a mistake there opens something.
-const SIGNER: [&str; 24] = [
+const SIGNER: [&str; 27] = [
     "audit/verify",
     "caller",
     "clock",
@@ -59,13 +59,16 @@ const SIGNER: [&str; 24] = [
     "limits",
     "operation",
     "peers",
+    "policy/hooks",
     "policy/keeping",
+    "policy/tokens",
     "private",
     "receipt",
     "signing",
     "strangers",
     "tokens",
     "webhooks/ours",
+    "webhooks/outward",
     "webhooks/receive",
 ];
 
