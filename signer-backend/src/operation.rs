@@ -609,6 +609,36 @@ mod tests {
     }
 
     #[test]
+    fn every_sentence_names_what_its_request_is_about_and_no_value() {
+        let value = "red";
+        for (method, target, body, _) in requests() {
+            let call = parse(&method, &target, &body).unwrap();
+            let words = crate::sentence::call_words(&call);
+            let path = target.split('?').next().unwrap_or_default();
+            for (part, given) in call.id().row().path.split('/').zip(path.split('/')) {
+                assert!(!part.starts_with('{') || words.contains(given), "{method} {target}: {words}");
+            }
+            if format!("{target}{body}").contains(FILE) {
+                assert!(words.contains(FILE), "{method} {target} {body}: {words}");
+            }
+            assert!(!words.split_whitespace().any(|word| word.contains(value)), "{words}");
+        }
+        let path = format!("https://ucarecdn.com/{FILE}/document/-/format/pdf/?token=secret");
+        let body = format!(r#"{{"paths":["{path}"]}}"#);
+        let words = crate::sentence::call_words(&parse(&Method::POST, "/convert/document/", &body).unwrap());
+        assert_eq!(words, format!("convert documents {FILE}"));
+    }
+
+    #[test]
+    fn a_sentence_names_a_hundred_files_and_counts_the_others() {
+        let files = vec![format!("\"{FILE}\""); 102].join(",");
+        let call = parse(&Method::PUT, "/files/storage/", &format!("[{files}]")).unwrap();
+        let words = crate::sentence::call_words(&call);
+        assert_eq!(words.matches(FILE).count(), 100, "{words}");
+        assert!(words.starts_with(&format!("store files {FILE}, {FILE}")) && words.ends_with(" and 2 more"), "{words}");
+    }
+
+    #[test]
     fn a_body_that_is_not_what_its_operation_takes_is_refused_in_one_sentence() {
         let tags = format!("/files/{FILE}/tags/");
         let value = format!("/files/{FILE}/metadata/color/");

@@ -10,10 +10,13 @@ use crate::keys::HeldKey;
 use std::fmt::Write;
 use std::net::IpAddr;
 use updock_client::Call;
+use updock_types::rest::{Conversion, LocalCopy, RemoteCopy};
 use updock_types::{FileUuid, Level};
 
 /// Longest client-chosen text in a sentence, in characters.
 const LONGEST: usize = 64;
+/// Most files that a sentence names: as many as one call of Uploadcare has.
+const NAMED: usize = updock_types::rest::BATCH_LIMIT;
 /// Longest explanation of a reader, which may list what it knows, in characters.
 const LONGEST_EXPLANATION: usize = 400;
 
@@ -115,10 +118,43 @@ pub(crate) fn turned_away(who: &str, method: &str, path: &str, why: &str) -> Str
     format!("{who} called {method} {}. Refused: {why}", quoted(path))
 }
 
-/// What a call does, to follow `asked to`.
+/// What a call does, to follow `asked to`, with what it is done to: ids and keys, and never a value.
 pub(crate) fn call_words(call: &Call) -> String {
     let words = call.id().row().words;
-    call.file().map_or_else(|| words.to_owned(), |file| format!("{words} {file}"))
+    match call {
+        Call::MetadataGet(file, key) | Call::MetadataPut(file, key, _) | Call::MetadataDelete(file, key) => {
+            format!("{words} {file}: {}", key.as_str())
+        }
+        Call::GroupInfo(group) | Call::GroupDelete(group) => format!("{words} {group}"),
+        Call::WebhookInfo(id) | Call::WebhookUpdate(id, _) | Call::WebhookDelete(id) => format!("{words} {id}"),
+        Call::DocumentStatus(token) | Call::VideoStatus(token) => format!("{words} {token} is"),
+        Call::AddonStatus(_, request) => format!("{words}, request {request}"),
+        Call::FileLocalCopy(LocalCopy { source, .. }) | Call::FileRemoteCopy(RemoteCopy { source, .. }) => {
+            of_files(words, file_in(source))
+        }
+        Call::DocumentConvert(Conversion { paths, .. }) | Call::VideoConvert(Conversion { paths, .. }) => {
+            of_files(words, paths.iter().filter_map(|path| file_in(path)))
+        }
+        Call::FilesStore(files) | Call::FilesDelete(files) => of_files(words, files.iter().copied()),
+        _ => of_files(words, call.file()),
+    }
+}
+
+/// The file that a path, or an address of one, is about. Of the rest nothing is told: it may open something.
+fn file_in(text: &str) -> Option<FileUuid> {
+    text.split(['/', '~', '?']).find_map(|piece| FileUuid::parse(piece).ok())
+}
+
+fn of_files(words: &str, files: impl IntoIterator<Item = FileUuid>) -> String {
+    let mut files = files.into_iter();
+    let mut text = words.to_owned();
+    for (at, file) in files.by_ref().take(NAMED).enumerate() {
+        let _ = write!(text, "{} {file}", if at == 0 { "" } else { "," });
+    }
+    match files.count() {
+        0 => text,
+        more => format!("{text} and {more} more"),
+    }
 }
 
 /// What a caller asks who wants several files confirmed.

@@ -45,7 +45,7 @@ async fn the_command_does_what_its_agent_may_and_tells_the_signers_sentence_othe
         assert!(!said.contains(&agent.key), "{arguments:?} shows the key");
     }
     let told = stage.sentences().join("\n");
-    assert!(told.contains("list files. Allowed") && told.contains("delete files. Refused"), "{told}");
+    assert!(told.contains("list files. Allowed") && told.contains(&format!("delete files {file}. Refused")), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -284,12 +284,18 @@ async fn hold_end_of_key(state: &Arc<dyn State>, named: Option<&str>, end: End) 
         let keys = listed["keys"].as_array().unwrap().iter().filter(|key| key["status"] == "revoked");
         keys.map(|key| text_of(&key["id"])).collect::<Vec<_>>()
     };
-    let others = revoked(&one).await;
     let below = child(&one, key.expose(), &json!({"grants": "all"})).await;
     let [(id, good)] = &seen(&one).await[..] else { panic!("{case}: not one line") };
     assert_eq!((good.as_str(), named.unwrap_or(id)), ("good", id.as_str()), "{case}");
     let told = one.log.records().into_iter().rfind(|record| record.operation == Some("keys.derive")).unwrap();
     assert_eq!(told.key_id.as_deref(), Some(id.as_str()), "{case}: the log calls it as the list does");
+    // A derived key that ends itself ends nothing before it.
+    let other = child(&one, key.expose(), &json!({"grants": "all"})).await;
+    let own = AgentKey::parse(&other).unwrap();
+    assert_eq!(one.ask(&other, "POST", &format!("{KEYS}/{}/revoke", own.id()), "").await.status, 200, "{case}");
+    let statuses = [status(&one, &other, FILES).await, status(&one, key.expose(), FILES).await];
+    assert_eq!(statuses, [401, 200], "{case}");
+    let others = revoked(&one).await;
 
     let reply = match end {
         End::Listed => one.ask(&lead, "POST", &format!("{KEYS}/{id}/revoke"), "").await,
