@@ -162,6 +162,7 @@ fn native_tests(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
         .args(TESTED_TOO)
         .dir(workspace.root())
         .env("DATABASE_URL", postgres.url())
+        .env("UPDOCK_WHOLE_RUN", "1")
         .env("CARGO_TARGET_DIR", workspace.target())
         .watched(|line| counts.read(line))
 }
