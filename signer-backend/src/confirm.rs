@@ -117,7 +117,7 @@ pub(crate) async fn confirm_each(
             let Ok(truth) = end else { continue };
             match &stored {
                 Ok(stored) => match stored.get(file) {
-                    Some(since) => truth.datetime_stored = *since,
+                    Some(since) => truth.datetime_stored = Some(*since),
                     None => {
                         let sentence = format!("Uploadcare did not store file {file}; try again.");
                         *end = Err(Fault::new(ProblemKind::UpstreamUnavailable, sentence).into());
@@ -161,17 +161,17 @@ async fn hold_to(quota: &AddressQuota<'_>, ends: &mut [Result<Truth, Unconfirmed
     counted
 }
 
-/// Stores files, and tells since when each of them is.
-async fn store(asker: Asker<'_>, files: &[FileUuid]) -> Result<BTreeMap<FileUuid, Option<Timestamp>>, Error> {
+/// Stores files, and tells since when each of them is; those that are not in it are not stored, whatever the status said.
+async fn store(asker: Asker<'_>, files: &[FileUuid]) -> Result<BTreeMap<FileUuid, Timestamp>, Error> {
     if let [file] = files {
         let after: Truth = asker.ask(&Call::FileStore(*file)).await?;
-        return Ok([(*file, after.datetime_stored)].into());
+        return Ok(after.datetime_stored.map(|since| (*file, since)).into_iter().collect());
     }
     let Stored { result, problems } = asker.ask(&Call::FilesStore(files.to_vec())).await?;
     for (file, problem) in problems {
         tracing::warn!(file, problem, "a file was not stored");
     }
-    Ok(result.into_iter().map(|kept| (kept.uuid, kept.datetime_stored)).collect())
+    Ok(result.into_iter().filter_map(|kept| Some((kept.uuid, kept.datetime_stored?))).collect())
 }
 
 fn failed(error: &Error, policy: &Policy, file: FileUuid) -> Fault {

@@ -1,9 +1,10 @@
 //! Confirming: the file's truth counts, not the browser's word; and what happens when Uploadcare does not play along.
 
 use crate::stage::{PNG, Setup, Stage, VISITORS, upload};
-use std::time::{Duration, Instant};
+use serde_json::json;
+use std::time::{Duration, Instant, SystemTime};
 use updock_local::{Config, Effect, Fault};
-use updock_types::FileUuid;
+use updock_types::{FileUuid, Timestamp};
 
 const PICTURES: &str = "[uploads.policy]\nmax_file_size = 1000\naccept = [\"image/*\"]\n";
 
@@ -22,7 +23,7 @@ async fn a_good_file_is_stored_and_its_truth_is_told() {
         let confirmed = stage.confirm(file).await;
         assert_eq!(
             confirmed.json(),
-            serde_json::json!({"uuid": file, "size": PNG.len(), "mime_type": "image/png", "stored": true})
+            json!({"uuid": file, "size": PNG.len(), "mime_type": "image/png", "stored": true})
         );
     }
     assert!(is_stored(&stage, file).await);
@@ -73,7 +74,7 @@ async fn of_one_address_no_more_files_are_confirmed_in_a_day_than_the_rule_says(
         files.push(stage.file("a.png", PNG).await);
     }
     assert_eq!(stage.confirm(files[0]).await.status, 200);
-    let several = serde_json::json!({ "uuids": &files[1..] }).to_string();
+    let several = json!({ "uuids": &files[1..] }).to_string();
     let reply = stage.visit("/v1/uploads/confirm", &several).await.json();
     let results = reply["results"].as_array().unwrap();
     assert_eq!(results.len(), 3);
@@ -142,6 +143,34 @@ async fn a_stored_file_is_never_deleted_for_breaking_the_policy() {
         assert!(last.contains("was not confirmed: ") && !last.contains("deleted"), "{last}");
         assert!(is_stored(&stage, file).await, "it was deleted");
     }
+}
+
+/// Answers an operation on that file with these facts, which cannot be made to happen here or take a day.
+fn said(operation: &str, file: FileUuid, facts: &serde_json::Value) -> Fault {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_micros();
+    let mut body = json!({
+        "uuid": file, "size": 9, "is_ready": true, "mime_type": "application/pdf", "original_filename": "a.pdf",
+        "datetime_uploaded": Timestamp::from_micros(now.try_into().unwrap()).unwrap(),
+    });
+    body.as_object_mut().unwrap().extend(facts.as_object().unwrap().clone());
+    let effect = Effect { status: Some(200), body: Some(body.to_string()), ..Effect::default() };
+    Fault { operation: Some(operation.to_owned()), effect, ..Fault::default() }
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_stored_after_all_is_not_confirmed() {
+    let stage = Setup::new(VISITORS).start().await;
+    let files = [stage.file("a.png", PNG).await, stage.file("b.png", PNG).await];
+    let unstored = json!({ "uuid": files[0], "datetime_stored": null });
+    let batch = json!({ "status": "ok", "problems": {}, "result": [unstored] });
+    stage.local.set_faults(vec![said("files.store", files[0], &unstored), said("files.store_batch", files[0], &batch)]);
+    let alone = stage.confirm(files[0]).await.problem();
+    let told: Vec<_> = confirm_several(&stage, &files).await.as_array().unwrap().clone();
+    for (at, file) in files.iter().enumerate() {
+        let expected = format!("Uploadcare did not store file {file}; try again.");
+        assert_eq!((&told[at]["problem"]["status"], &told[at]["problem"]["detail"]), (&502.into(), &expected.into()));
+    }
+    assert_eq!((alone.status, alone.detail), (502, format!("Uploadcare did not store file {}; try again.", files[0])));
 }
 
 #[tokio::test]
@@ -220,7 +249,7 @@ fn calls(stage: &Stage, operation: &str) -> usize {
 }
 
 async fn confirm_several(stage: &Stage, files: &[FileUuid]) -> serde_json::Value {
-    let body = serde_json::json!({ "uuids": files }).to_string();
+    let body = json!({ "uuids": files }).to_string();
     let reply = stage.visit("/v1/uploads/confirm", &body).await;
     assert_eq!(reply.status, 200);
     reply.json()["results"].clone()
