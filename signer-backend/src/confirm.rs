@@ -197,7 +197,9 @@ async fn judged(
     }
     if let Err(refusal) = policy.upload_policy.check(&truth.original_filename, truth.size, truth.media_type()) {
         let fault = Fault::new(ProblemKind::PolicyViolation, in_words(&refusal, &truth, policy));
-        let delete = policy.violations == Violations::Delete && truth.datetime_stored.is_none() && is_fresh(&truth);
+        let delete = policy.violations == Violations::Delete
+            && truth.datetime_stored.is_none()
+            && is_fresh(truth.datetime_uploaded, SystemTime::now());
         if delete {
             asker
                 .ask::<serde::de::IgnoredAny>(&Call::FileDelete(file))
@@ -228,9 +230,10 @@ async fn ready(asker: Asker<'_>, file: FileUuid, start: Instant, places: &Semaph
     }
 }
 
-fn is_fresh(truth: &Truth) -> bool {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    u64::try_from(truth.datetime_uploaded.as_seconds()).is_ok_and(|uploaded| now.saturating_sub(uploaded) < DAY_SECONDS)
+/// Did it come within the last day? By a clock that is ahead of ours it may also come in a moment.
+fn is_fresh(uploaded: Timestamp, now: SystemTime) -> bool {
+    let now = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    u64::try_from(uploaded.as_seconds()).is_ok_and(|uploaded| now.saturating_sub(uploaded) < DAY_SECONDS)
 }
 
 fn in_words(refusal: &Refusal, truth: &Truth, policy: &Policy) -> String {
@@ -244,6 +247,28 @@ fn in_words(refusal: &Refusal, truth: &Truth, policy: &Policy) -> String {
             let allowed: Vec<String> = policy.upload_policy.accept.iter().cloned().map(String::from).collect();
             let found = sentence::quoted(truth.media_type());
             format!("It is {}, and only {} are allowed.", found.trim_matches('"'), allowed.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_fresh_for_a_day() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 365);
+        for (uploaded, fresh) in [
+            ("1971-01-01T00:00:00Z", true),
+            ("1970-12-31T00:00:01Z", true),
+            ("1970-12-31T00:00:00Z", false),
+            ("1970-12-01T00:00:00Z", false),
+            // Uploadcare's clock is ahead of ours.
+            ("1971-01-01T00:00:05Z", true),
+            // No clock says that.
+            ("1969-12-31T23:59:59Z", false),
+        ] {
+            assert_eq!(is_fresh(Timestamp::parse(uploaded).unwrap(), now), fresh, "{uploaded}");
         }
     }
 }

@@ -185,6 +185,14 @@ mod tests {
     }
 
     #[test]
+    fn whom_a_credential_is_for_is_said_in_64_characters_at_most() {
+        for (length, good) in [(1, true), (64, true), (65, false)] {
+            let asked = CredentialRequest { on_behalf_of: Some("\u{e4}".repeat(length)), ..Default::default() };
+            assert_eq!(grant(&CredentialTerms::default(), &asked).is_ok(), good, "{length}");
+        }
+    }
+
+    #[test]
     fn a_scope_is_narrowed_never_widened() {
         let allowed = CredentialTerms::default().scope;
         for (asked, expected) in [

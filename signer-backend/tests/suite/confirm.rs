@@ -158,6 +158,56 @@ fn said(operation: &str, file: FileUuid, facts: &serde_json::Value) -> Fault {
 }
 
 #[tokio::test]
+async fn what_breaks_the_policy_is_deleted_only_while_it_is_fresh() {
+    let rules = format!("[uploads]\nviolations = \"delete\"\n{VISITORS}{PICTURES}");
+    let stage = Setup::new(rules).start().await;
+    for (facts, deleted) in [
+        (json!({}), true),
+        (json!({ "datetime_uploaded": "2026-01-05T10:00:00Z" }), false),
+        (json!({ "datetime_stored": "2026-01-05T10:00:00Z" }), false),
+    ] {
+        let file = stage.file("a.pdf", b"%PDF-1.7\n").await;
+        stage.local.set_faults(vec![said("files.info", file, &facts)]);
+        assert_eq!(stage.confirm(file).await.kind(), "policy-violation", "{facts}");
+        stage.local.set_faults(Vec::new());
+        assert_eq!(stage.confirm(file).await.kind() == "not-found", deleted, "{facts}");
+    }
+}
+
+#[tokio::test]
+async fn the_type_that_counts_is_the_detected_one_where_there_is_one() {
+    let stage = Setup::new(format!("{VISITORS}store = false\n{PICTURES}")).start().await;
+    let detected = |mime: &str| json!({ "mime": { "mime": mime, "type": "a", "subtype": "b" } });
+    for (declared, content, told) in [
+        ("image/png", json!(null), Some("image/png")),
+        ("image/png", json!({ "mime": null }), Some("image/png")),
+        ("image/png", detected("application/pdf"), None),
+        ("application/pdf", detected("image/webp"), Some("image/webp")),
+        ("application/pdf", json!({}), None),
+    ] {
+        let file = stage.file("a.png", PNG).await;
+        let facts = json!({ "mime_type": declared, "content_info": content, "original_filename": "a.png" });
+        stage.local.set_faults(vec![said("files.info", file, &facts)]);
+        let reply = stage.confirm(file).await;
+        match told {
+            Some(told) => assert_eq!(reply.json()["mime_type"], told, "{facts}"),
+            None => assert_eq!(reply.kind(), "policy-violation", "{facts}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_removed_file_is_not_confirmed() {
+    let stage = Setup::new(VISITORS).start().await;
+    let file = stage.file("a.png", PNG).await;
+    stage.local.set_faults(vec![said("files.info", file, &json!({ "datetime_removed": "2026-01-05T10:00:00Z" }))]);
+    let reply = stage.confirm(file).await;
+    assert_eq!((reply.status.as_u16(), reply.kind().as_str()), (404, "not-found"));
+    assert_eq!(reply.problem().detail, format!("File {file} has been removed; upload it again."));
+    assert_eq!(calls(&stage, "files.store"), 0);
+}
+
+#[tokio::test]
 async fn a_file_that_is_not_stored_after_all_is_not_confirmed() {
     let stage = Setup::new(VISITORS).start().await;
     let files = [stage.file("a.png", PNG).await, stage.file("b.png", PNG).await];
@@ -209,6 +259,9 @@ async fn a_file_that_takes_long_is_asked_for_again() {
     let reply = stage.confirm(file).await;
     assert_eq!((reply.kind().as_str(), reply.header("retry-after")), ("unavailable", Some("2")));
     assert!(start.elapsed() < Duration::from_secs(8));
+    // After 0.1, 0.3, 0.7, 1.5, 2.5, 3.5 and 4.5 s, and a busy machine leaves some of them out.
+    let looks = calls(&stage, "files.info");
+    assert!((4..=8).contains(&looks), "Uploadcare was asked {looks} times");
 }
 
 #[tokio::test]
