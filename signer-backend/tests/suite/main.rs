@@ -30,6 +30,7 @@ mod openapi;
 #[cfg(feature = "otel")]
 mod otel;
 mod pace;
+mod policy_agents;
 mod policy_asked;
 mod policy_file;
 mod postgres;

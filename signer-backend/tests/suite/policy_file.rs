@@ -10,11 +10,12 @@ use updock_signer::audit::AuditTerms;
 use updock_signer::policy::{Place, Policy, PolicyError, Secrets, Sources};
 use updock_types::Event;
 
-const PROJECT: &str = "version = 1\n[project]\npublic_key = \"demopublickey\"\nsecret = { env = \"SECRET\" }\n";
+pub(crate) const PROJECT: &str =
+    "version = 1\n[project]\npublic_key = \"demopublickey\"\nsecret = { env = \"SECRET\" }\n";
 const VISITORS: &str = "[uploads.visitors]\norigins = [\"https://app.example.com\"]\n";
-const DIGEST: &str = "8d969eef6ecad3c29a3a629280e686cf0c3f5d5a86aff3ca12020c923adc6c92";
+pub(crate) const DIGEST: &str = "8d969eef6ecad3c29a3a629280e686cf0c3f5d5a86aff3ca12020c923adc6c92";
 
-fn parse_in(directory: &Path, text: &str) -> Result<Policy, PolicyError> {
+pub(crate) fn parse_in(directory: &Path, text: &str) -> Result<Policy, PolicyError> {
     let env = |name: &str| match name {
         "SECRET" => Some("canary-secret".to_owned()),
         "EMPTY" => Some(" \n".to_owned()),
@@ -23,11 +24,11 @@ fn parse_in(directory: &Path, text: &str) -> Result<Policy, PolicyError> {
     Policy::parse(text, &Sources { directory, env: &env })
 }
 
-fn refusal(text: &str) -> String {
+pub(crate) fn refusal(text: &str) -> String {
     parse_in(Path::new("."), text).map(|_| ()).expect_err(text).to_string()
 }
 
-fn agent(section: &str) -> String {
+pub(crate) fn agent(section: &str) -> String {
     format!("{PROJECT}[agents.media]\nname = \"Media\"\n{section}\n")
 }
 
@@ -231,7 +232,7 @@ proptest::proptest! {
 }
 
 /// An agent with a key, and other sections after it.
-fn keyed(section: &str) -> String {
+pub(crate) fn keyed(section: &str) -> String {
     agent(&format!("keys = [{{ id = \"0123456789\", sha256 = \"{DIGEST}\" }}]\n{section}"))
 }
 

@@ -85,6 +85,7 @@ const SIGNER_SUITE: [&[&str]; 3] = [
         "key_lines::",
         "keys::",
         "lists::",
+        "policy_agents::",
         "policy_asked::",
         "policy_file::",
         "queries::",
