@@ -37,9 +37,8 @@ impl<'a> Body<'a> {
     /// The JSON value.
     pub(crate) fn json<T: serde::Deserialize<'a>>(&self) -> Result<T, Fault> {
         match self {
-            Self::Json(bytes) => serde_json::from_slice(bytes).map_err(|error| {
-                Fault::new(ProblemKind::BadRequest, format!("The body cannot be read: {}.", told(&error)))
-            }),
+            Self::Json(bytes) => from_json(bytes)
+                .map_err(|why| Fault::new(ProblemKind::BadRequest, format!("The body cannot be read: {why}."))),
             Self::Form(_) => Err(wrong_type()),
         }
     }
@@ -157,9 +156,52 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
     Body::Json(body).json()
 }
 
-/// serde's text, which names the field and the place; what it quotes came from this very caller.
-pub(crate) fn told(error: &serde_json::Error) -> String {
-    crate::sentence::explanation(&error.to_string())
+/// A value, or which field does not take what stands there; what that quotes came from this very caller.
+pub(crate) fn understood<'de, T, D>(given: D) -> Result<T, String>
+where
+    T: serde::Deserialize<'de>,
+    D: serde::Deserializer<'de>,
+{
+    serde_path_to_error::deserialize(given).map_err(|error| told(&error.path().to_string(), &error.inner().to_string()))
+}
+
+fn from_json<'de, T: serde::Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, String> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = understood(&mut json)?;
+    json.end().map_err(|error| told(ROOT, &error.to_string()))?;
+    Ok(value)
+}
+
+/// What `serde_path_to_error` calls the whole.
+const ROOT: &str = ".";
+
+/// serde's text in other words: it speaks of types, and does not say of which field.
+fn told(path: &str, text: &str) -> String {
+    // A key that is no text has no name there.
+    let path = path.trim_end_matches(".?");
+    let (text, place) = text.rsplit_once(" at line ").unwrap_or((text, ""));
+    let types = text.strip_prefix("invalid type: ").or_else(|| text.strip_prefix("invalid value: "));
+    let what = match types.and_then(|types| types.rsplit_once(", expected ")) {
+        Some((found, wanted)) if path == ROOT => format!("it should be {}, not {found}", form(wanted)),
+        Some((found, wanted)) => format!("`{path}` takes {}, not {found}", form(wanted)),
+        None if text.starts_with("EOF ") => "it ends in the middle".to_owned(),
+        None if path == ROOT || text.starts_with("unknown field ") => text.to_owned(),
+        None => format!("`{path}`: {text}"),
+    };
+    let place = if place.is_empty() { String::new() } else { format!(" (line {place})") };
+    crate::sentence::explanation(&format!("{what}{place}"))
+}
+
+fn form(wanted: &str) -> &str {
+    match wanted {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0 on",
+        "i32" | "i64" => "a whole number",
+        "f64" => "a number",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        structure if structure.starts_with("struct ") => "an object",
+        other => other,
+    }
 }
 
 #[cfg(test)]
@@ -184,6 +226,34 @@ mod tests {
         assert!(broken.contains(r"a\u{a}b\u{202e}"), "{broken}");
         let long = detail::<CredentialRequest>(&format!("{{\"{}\": 1}}", "é".repeat(4000)));
         assert!(long.chars().count() < 450 && long.ends_with("...."), "{long}");
+    }
+
+    #[test]
+    fn what_a_field_does_not_take_is_told_with_its_name_and_without_rusts_types() {
+        use updock_types::signer::{CredentialRequest, DeriveKeyRequest};
+        type Read = fn(&[u8]) -> Option<String>;
+        fn why<T: DeserializeOwned>(body: &[u8]) -> Option<String> {
+            parse::<T>(body).err().map(|fault| fault.detail().to_owned())
+        }
+        let credential: Read = why::<CredentialRequest>;
+        let derive: Read = why::<DeriveKeyRequest>;
+        for (read, body, told) in [
+            (
+                credential,
+                r#"{"ttl":"x"}"#,
+                r#"`ttl` takes a whole number from 0 on, not string "x" (line 1 column 10)."#,
+            ),
+            (credential, r#"{"ttl":-1}"#, "`ttl` takes a whole number from 0 on, not integer `-1` (line 1 column 9)."),
+            (derive, r#"{"only":"files"}"#, r#"`only` takes a list, not string "files" (line 1 column 15)."#),
+            (derive, r#"{"only":["a",3]}"#, "`only[1]` takes a string, not integer `3` (line 1 column 14)."),
+            (derive, r#"{"grants":{"files":"rd"}}"#, "`grants`: unknown variant `rd`, expected one of"),
+            (derive, r#"{"grants":{"fils":"read"}}"#, "unknown variant `fils`, expected one of"),
+            (credential, "{", "it ends in the middle (line 1 column 1)."),
+            (credential, "{} {}", "trailing characters (line 1 column 4)."),
+        ] {
+            let said = read(body.as_bytes()).unwrap();
+            assert!(said.starts_with("The body cannot be read: ") && said.contains(told), "{body}: {said}");
+        }
     }
 
     #[tokio::test]

@@ -6,11 +6,10 @@
 //! decided on and what is sent cannot differ. Query parameters that we do not know are left out, as the service itself
 //! ignores them; members of a body that we do not know are refused, for they might be meant to matter.
 
-use crate::body::Body;
+use crate::body::{Body, understood};
 use crate::fields::Fields;
 use crate::problem::Fault;
 use http::Method;
-use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use updock_client::Call;
@@ -368,8 +367,7 @@ fn search(body: &Body<'_>) -> Result<Search, Fault> {
     if !given.is_object() {
         return Err(bad("The search cannot be read: it should be a JSON object, in braces."));
     }
-    let search: Search = Search::deserialize(&given)
-        .map_err(|error| bad(format!("The search cannot be read: {}.", crate::body::told(&error))))?;
+    let search: Search = understood(&given).map_err(|why| bad(format!("The search cannot be read: {why}.")))?;
     let understood = serde_json::to_value(&search).unwrap_or_default();
     match not_understood(&given, &understood) {
         None => Ok(search),
