@@ -170,7 +170,9 @@ async fn check(database: &Path, reached: &HashMap<String, String>, load: &Load, 
         for row in &page {
             let entry: Entry = serde_json::from_str(&row.record).unwrap();
             if entry.phase == "decision" {
-                intended.extend(entry.text.split_whitespace().map(|word| word.trim_end_matches('.').to_owned()));
+                intended.extend(
+                    entry.text.split_whitespace().map(|word| word.trim_end_matches(['.', ':', ',']).to_owned()),
+                );
             }
         }
     }
