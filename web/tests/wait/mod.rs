@@ -4,7 +4,7 @@ use js_sys::Promise;
 use wasm_bindgen_futures::JsFuture;
 
 /// Until `ms` milliseconds have passed.
-pub async fn pause(ms: i32) {
+pub(crate) async fn pause(ms: i32) {
     let promise = Promise::new(&mut |resolve, _| {
         web_sys::window().unwrap().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms).unwrap();
     });
@@ -12,7 +12,7 @@ pub async fn pause(ms: i32) {
 }
 
 /// Until it is so; `what` is said if it never is.
-pub async fn eventually(what: &str, is_so: impl Fn() -> bool) {
+pub(crate) async fn eventually(what: &str, is_so: impl Fn() -> bool) {
     for _ in 0..1_000 {
         if is_so() {
             return;
