@@ -42,10 +42,12 @@ pub(crate) enum Subject {
 }
 
 /// The signer's modules that decide or verify; a mistake there opens something.
-const SIGNER: [&str; 27] = [
+const SIGNER: [&str; 30] = [
     "audit/verify",
     "caller",
     "clock",
+    "confirm",
+    "credentials",
     "decision",
     "idempotency",
     "key",
@@ -59,6 +61,7 @@ const SIGNER: [&str; 27] = [
     "limits",
     "operation",
     "peers",
+    "policy/agents",
     "policy/hooks",
     "policy/keeping",
     "policy/tokens",
