@@ -109,16 +109,34 @@ async fn a_policy_that_gives_less_gives_derived_keys_less() {
     }
 }
 
+/// One of each kind, with what they live in.
+struct States {
+    states: Vec<Arc<dyn State>>,
+    _folder: tempfile::TempDir,
+    _database: Option<Database>,
+}
+
+impl States {
+    async fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut states: Vec<Arc<dyn State>> =
+            vec![memory(), Arc::new(SqliteState::open(&folder.path().join("state.db")).await.unwrap())];
+        let database = Database::fresh().await;
+        if let Some(database) = &database {
+            states.push(Arc::new(PostgresState::open(database.url()).await.unwrap()));
+        }
+        Self { states, _folder: folder, _database: database }
+    }
+
+    fn each(&self) -> impl Iterator<Item = Arc<dyn State>> {
+        self.states.iter().cloned()
+    }
+}
+
 #[tokio::test]
 async fn keys_are_issued_derived_listed_and_ended_over_every_state() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut states: Vec<Arc<dyn State>> =
-        vec![memory(), Arc::new(SqliteState::open(&folder.path().join("state.db")).await.unwrap())];
-    let database = Database::fresh().await;
-    if let Some(database) = &database {
-        states.push(Arc::new(PostgresState::open(database.url()).await.unwrap()));
-    }
-    for state in states {
+    let states = States::open().await;
+    for state in states.each() {
         hold_life_of_keys(state).await;
     }
 }
@@ -247,14 +265,8 @@ enum End {
 
 #[tokio::test]
 async fn a_key_of_the_policy_is_listed_and_ended_whatever_its_line_calls_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut states: Vec<Arc<dyn State>> =
-        vec![memory(), Arc::new(SqliteState::open(&folder.path().join("state.db")).await.unwrap())];
-    let database = Database::fresh().await;
-    if let Some(database) = &database {
-        states.push(Arc::new(PostgresState::open(database.url()).await.unwrap()));
-    }
-    for state in states {
+    let states = States::open().await;
+    for state in states.each() {
         for (named, end) in [
             (None, End::Listed),
             (None, End::Own),
