@@ -111,7 +111,7 @@ async fn a_policy_that_gives_less_gives_derived_keys_less() {
 
 /// One of each kind, with what they live in.
 struct States {
-    states: Vec<Arc<dyn State>>,
+    all: Vec<Arc<dyn State>>,
     _folder: tempfile::TempDir,
     _database: Option<Database>,
 }
@@ -125,11 +125,11 @@ impl States {
         if let Some(database) = &database {
             states.push(Arc::new(PostgresState::open(database.url()).await.unwrap()));
         }
-        Self { states, _folder: folder, _database: database }
+        Self { all: states, _folder: folder, _database: database }
     }
 
     fn each(&self) -> impl Iterator<Item = Arc<dyn State>> {
-        self.states.iter().cloned()
+        self.all.iter().cloned()
     }
 }
 
