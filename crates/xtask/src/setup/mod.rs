@@ -25,18 +25,30 @@ pub(crate) enum State {
     Absent(String),
 }
 
+/// What becomes of us without it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Weight {
+    /// Some task fails.
+    Needed,
+    /// Some tests are left out, and say so.
+    Optional,
+}
+
 /// One line of `doctor`.
 #[derive(Debug)]
 pub(crate) struct Need {
     /// What is needed.
     pub(crate) name: &'static str,
+    /// What becomes of us without it.
+    pub(crate) weight: Weight,
     /// Whether it is there.
     pub(crate) state: State,
 }
 
 /// Everything that some task needs, in the order in which it is set up.
 pub(crate) fn needs(workspace: &Workspace) -> Vec<Need> {
-    let need = |name, state| Need { name, state };
+    let need = |name, state| Need { name, weight: Weight::Needed, state };
+    let other = |name, program| Need { name, weight: Weight::Optional, state: browser::state(program) };
     vec![
         need("wasm target", wasm_target::state()),
         need("Node.js and npm", npm::node_state()),
@@ -47,9 +59,9 @@ pub(crate) fn needs(workspace: &Workspace) -> Vec<Need> {
         need("Chromium", browser::state(browser::CHROMIUM)),
         need("PostgreSQL", postgres::state()),
         need("ChromeDriver", browser::state(browser::CHROMEDRIVER)),
-        need("Firefox", browser::state(browser::FIREFOX)),
-        need("WebKit", browser::state(browser::WEBKIT_DRIVER)),
-        need("Xvfb", browser::state(browser::XVFB)),
+        other("Firefox", browser::FIREFOX),
+        other("WebKit", browser::WEBKIT_DRIVER),
+        other("Xvfb", browser::XVFB),
     ]
 }
 
