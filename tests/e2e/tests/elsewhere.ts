@@ -1,11 +1,10 @@
 // Browsers that Playwright cannot drive as people have them: a stock Firefox by WebDriver BiDi, and WebKitGTK by its own
 // WebDriver. What they do here is little, so that both can: open, choose files, ask the page, take a picture.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { createServer, type AddressInfo } from 'node:net';
 import puppeteer from 'puppeteer-core';
 import { Builder } from 'selenium-webdriver';
-import type { Snapshot } from './dock';
+import { expect, type Snapshot } from './dock';
 
 /** A page in another browser, with a widget on it. */
 export interface Elsewhere {
@@ -19,14 +18,14 @@ export interface Elsewhere {
   close(): Promise<void>;
 }
 
-const INPUT = `document.querySelector('up-dock').shadowRoot.querySelector('input[type=file]')`;
+const INPUT = `document.querySelector('up-dock')?.shadowRoot?.querySelector('input[type=file]')`;
 
 export const files = (page: Elsewhere): Promise<Snapshot[]> =>
   page.ask(`JSON.parse(JSON.stringify(document.querySelector('up-dock')?.files ?? []))`);
 
 /** Whether the widget is there and takes files. */
 export const ready = (page: Elsewhere): Promise<boolean> =>
-  page.ask(`!!document.querySelector('up-dock')?.shadowRoot?.querySelector('input[type=file]')`);
+  page.ask(`!!${INPUT}`);
 
 export async function firefox(program: string): Promise<Elsewhere> {
   const browser = await puppeteer.launch({ browser: 'firefox', executablePath: program, headless: true });
@@ -60,7 +59,7 @@ export async function webkit(driver: string, screen: string): Promise<Elsewhere>
     const port = await freePort();
     started.push(spawn(driver, [`--port=${port}`], { stdio: 'ignore', env: { ...process.env, DISPLAY: display, LIBGL_ALWAYS_SOFTWARE: '1' } }));
     const url = `http://127.0.0.1:${port}`;
-    await answers(`${url}/status`);
+    await expect(() => fetch(`${url}/status`)).toPass({ timeout: 10_000 });
     const session = await new Builder().usingServer(url).withCapabilities({ browserName: 'MiniBrowser' }).build();
     return {
       open: (url) => session.get(url),
@@ -87,16 +86,4 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   return port;
-}
-
-async function answers(url: string): Promise<void> {
-  for (let tries = 0; ; tries += 1) {
-    try {
-      await fetch(url);
-      return;
-    } catch (error) {
-      if (tries === 100) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
 }
