@@ -10,7 +10,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use web_sys::{Element, File, HtmlElement};
 
-use wait::{eventually, pause};
+use wait::{eventually, found, pause};
 
 wasm_bindgen_test_configure!(run_in_browser);
 
@@ -37,7 +37,11 @@ fn texts(place: &Element, selector: &str) -> Vec<String> {
 
 /// Waits until the rows have these names.
 async fn named(place: &Element, names: &[&str]) {
-    eventually(&format!("named {names:?}"), || texts(place, "li .name") == names).await;
+    found(&format!("named {names:?}"), || match texts(place, "li .name") {
+        seen if seen == names => Ok(()),
+        other => Err(other),
+    })
+    .await;
 }
 
 fn button(place: &Element, label: &str) -> HtmlElement {

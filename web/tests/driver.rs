@@ -17,7 +17,7 @@ use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use web_sys::File;
 
-use wait::{eventually, pause};
+use wait::{eventually, found, pause};
 
 wasm_bindgen_test_configure!(run_in_browser);
 
@@ -47,14 +47,11 @@ fn driver(configure: impl FnOnce(&mut Config)) -> (Driver, Seen) {
 
 /// Waits until the file's row is as wanted.
 async fn until(driver: &Driver, what: &str, wanted: impl Fn(&RowState) -> bool) -> RowState {
-    let state = || driver.snapshot().rows.first().map(|row| row.state.clone());
-    let found = RefCell::new(None);
-    eventually(what, || {
-        *found.borrow_mut() = state().filter(|state| wanted(state));
-        found.borrow().is_some()
+    found(what, || match driver.snapshot().rows.first().map(|row| row.state.clone()) {
+        Some(state) if wanted(&state) => Ok(state),
+        other => Err(other),
     })
-    .await;
-    found.take().unwrap_or_else(|| panic!("never {what}: {:?}", state()))
+    .await
 }
 
 /// Stands in for the page's network, for requests made by `fetch`. XHR stays real.
