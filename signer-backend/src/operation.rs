@@ -368,8 +368,8 @@ fn search(body: &Body<'_>) -> Result<Search, Fault> {
         return Err(bad("The search cannot be read: it should be a JSON object, in braces."));
     }
     let search: Search = understood(&given).map_err(|why| bad(format!("The search cannot be read: {why}.")))?;
-    let understood = serde_json::to_value(&search).unwrap_or_default();
-    match not_understood(&given, &understood) {
+    let taken = serde_json::to_value(&search).unwrap_or_default();
+    match not_understood(&given, &taken) {
         None => Ok(search),
         Some(name) => Err(bad(format!("{} is not known in a search.", crate::sentence::quoted(&name)))),
     }
