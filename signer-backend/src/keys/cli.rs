@@ -193,7 +193,7 @@ impl House {
     /// That there is no key with this id. It may be the public part of one of the policy file all the same.
     fn nobody(&self, id: &KeyId) -> String {
         let mut stored = self.policy.agents.iter().flat_map(|agent| &agent.keys);
-        let hint = if stored.any(|stored| stored.id == stored.digest.id()) {
+        let hint = if stored.any(|stored| stored.lasting.is_none()) {
             "; a key of the policy file that stands there without its id has one made of its digest"
         } else {
             ""

@@ -86,7 +86,7 @@ impl<'a> Rows<'a> {
 
 /// What a row about this key has one of, as its id or its digest.
 fn marks(stored: &StoredKey) -> impl Iterator<Item = String> {
-    stored.ids().into_iter().map(|id| id.to_string()).chain([stored.digest.to_string()])
+    stored.ids().map(ToString::to_string).chain([stored.digest.to_string()])
 }
 
 /// What is known of a key of the state.

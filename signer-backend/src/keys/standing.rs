@@ -103,7 +103,7 @@ impl Standing {
         let seen = self.look_up(&**state, key.id(), whose).await.map_err(failed)?;
         let (agent, held) = if let Some((agent, stored)) = stored {
             let mut rows = Vec::from_iter(seen.row);
-            for id in stored.ids().iter().filter(|id| id.as_str() != key.id()) {
+            for id in stored.ids().filter(|id| id.as_str() != key.id()) {
                 rows.extend(self.look_up(&**state, id.as_str(), whose).await.map_err(failed)?.row);
             }
             let held = of_policy(agent, stored, &rows, now).map_err(|_| unknown())?;
@@ -182,7 +182,7 @@ pub(super) async fn line_of(state: &dyn State, policy: &Policy, row: KeyRow) -> 
 pub(super) fn first_ids(policy: &Policy, line: &[Arc<KeyRow>]) -> Vec<KeyId> {
     let first = line.last().and_then(|row| Narrowed::parse(row.narrowed.as_deref()?).ok()?.root);
     let stored = first.and_then(|digest| policy.owner(&digest));
-    stored.map(|(_, stored)| stored.ids().to_vec()).unwrap_or_default()
+    stored.map(|(_, stored)| stored.ids().cloned().collect()).unwrap_or_default()
 }
 
 /// A key of the policy file, with what the state has about it: rows with one of its ids.
@@ -279,7 +279,7 @@ impl Known {
     fn stored(agent: &Agent, stored: &StoredKey) -> Self {
         Self {
             id: stored.id.clone(),
-            lasting: Some(stored.digest.id()).filter(|id| *id != stored.id),
+            lasting: stored.lasting.clone(),
             agent: agent.id.clone(),
             sha256: stored.digest.to_string(),
         }

@@ -296,7 +296,7 @@ impl Checker<'_> {
             self.at(&key.span(), "a key's id has 10 letters and digits, as `updock-signer keys new` prints it")
         })?;
         let expires = expires.as_ref().map(|at| self.moment(at)).transpose()?;
-        Ok(StoredKey { id: id.unwrap_or_else(|| digest.id()), digest, expires })
+        Ok(StoredKey::new(digest, id, expires))
     }
 }
 

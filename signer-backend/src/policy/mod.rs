@@ -215,14 +215,23 @@ pub struct StoredKey {
     /// What lists and logs call it, and what it is revoked by: its public part as the file says it, or else an id that
     /// is made of its digest.
     pub id: KeyId,
+    /// The id that is made of its digest, where the file says another one: what it stays revoked by whatever id its
+    /// line is given.
+    pub(crate) lasting: Option<KeyId>,
     /// Unix milliseconds; not good from then on.
     pub expires: Option<i64>,
 }
 
 impl StoredKey {
+    pub(crate) fn new(digest: KeyDigest, named: Option<KeyId>, expires: Option<i64>) -> Self {
+        let of_digest = digest.id();
+        let id = named.unwrap_or_else(|| of_digest.clone());
+        Self { digest, lasting: Some(of_digest).filter(|lasting| *lasting != id), id, expires }
+    }
+
     /// All that it may have been revoked by, as far as the file knows: a line can be given an id later.
-    pub(crate) fn ids(&self) -> [KeyId; 2] {
-        [self.id.clone(), self.digest.id()]
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &KeyId> {
+        std::iter::once(&self.id).chain(&self.lasting)
     }
 }
 
@@ -274,7 +283,7 @@ impl Policy {
     /// The key of this file with this id, or with this one of its digest: it went by that before its line named one.
     pub(crate) fn stored(&self, id: &KeyId) -> Option<(&Arc<Agent>, &StoredKey)> {
         let mut keys = self.agents.iter().flat_map(|agent| agent.keys.iter().map(move |stored| (agent, stored)));
-        keys.find(|(_, stored)| stored.ids().contains(id))
+        keys.find(|(_, stored)| stored.ids().any(|known| known == id))
     }
 
     /// Was it made from this text?
